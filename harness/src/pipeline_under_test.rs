@@ -1,0 +1,166 @@
+//! The door through which a pipeline enters the harness: start it, read its results, say what
+//! they should have been.
+//!
+//! Nothing here knows the simulator: the same implementation runs against real Kafka.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+/// Any error a pipeline reports. The harness prints it with its sources and asks nothing else.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What one worker process gets to know at its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The value for `bootstrap.servers`.
+    pub brokers: String,
+    /// Topics to consume, in the order of the scenario.
+    pub topics: Vec<String>,
+    /// The consumer group that all workers of a run join.
+    pub group: String,
+    /// The sink: a file of the worker's host. Workers of one host get the same path.
+    pub sink: PathBuf,
+    /// The name of this worker, such as `worker-2`; it survives a restart.
+    pub worker: String,
+    /// The scenario's `[settings]`, drawn by the seed. Their meaning is the pipeline's own.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Where a record lies in Kafka's log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordPosition {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number, from 0.
+    pub partition: i32,
+    /// The offset within the partition, from 0.
+    pub offset: i64,
+}
+
+impl fmt::Display for RecordPosition {
+    /// Writes `trades-3@412`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// One row of a result set, in the append order of the sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// What makes the row one of a kind: normally the id of the message.
+    pub id: String,
+    /// The columns that say what the event says, as text. Provenance (offsets, ingest time)
+    /// does not belong here: it differs between runs that are both right.
+    pub columns: BTreeMap<String, String>,
+    /// The record the row was made from, if the sink keeps that.
+    pub source: Option<RecordPosition>,
+}
+
+/// A record as it was loaded into the topic, the oracle's input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputRecord {
+    /// The id the harness found in (or gave to) the record; none for one that holds none.
+    pub id: Option<String>,
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The offset that the broker acknowledged.
+    pub offset: i64,
+    /// The record's key.
+    pub key: Option<Vec<u8>>,
+    /// The record's value.
+    pub payload: Vec<u8>,
+}
+
+impl InputRecord {
+    /// Where the record lies in the log.
+    #[must_use]
+    pub fn position(&self) -> RecordPosition {
+        RecordPosition {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset: self.offset,
+        }
+    }
+}
+
+/// What became of the records a result set has taken in, by the pipeline's own count.
+///
+/// The claim that the conservation checker holds against the log:
+/// `records_in = results + filtered + duplicates + redelivered + quarantined`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounting {
+    /// Records handed to the pipeline by Kafka, each delivery counted.
+    pub records_in: u64,
+    /// Rows written.
+    pub results: u64,
+    /// Records the pipeline has no interest in.
+    pub filtered: u64,
+    /// Records cut because their message id had been seen at another position.
+    pub duplicates: u64,
+    /// Records cut because their offset had been taken in before.
+    pub redelivered: u64,
+    /// Records set aside with their position, because they could not be processed.
+    pub quarantined: u64,
+}
+
+/// A Kafka pipeline, as the harness sees it.
+///
+/// Implementations are stateless values: everything that a run needs comes with the [`Context`].
+pub trait PipelineUnderTest: Sync {
+    /// The main of one worker process: runs until the process is told to end (SIGTERM, Ctrl-C).
+    ///
+    /// # Errors
+    /// A worker that returns an error has failed; the run is judged with that in view.
+    fn start(&self, context: Context) -> Pin<Box<dyn Future<Output = Result<(), BoxError>>>>;
+
+    /// All rows of the sink, in the order in which they were appended.
+    ///
+    /// # Errors
+    /// The sink can't be read.
+    fn results(&self, context: &Context) -> Result<Vec<Row>, BoxError>;
+
+    /// The independent oracle: the rows that a right pipeline has made once all `records` are
+    /// taken in, one row an id, in any order.
+    fn expected(&self, records: &[InputRecord]) -> Vec<Row>;
+
+    /// The pipeline's own count of what became of its records; `None` if it keeps none.
+    ///
+    /// # Errors
+    /// The sink can't be read.
+    fn accounting(&self, context: &Context) -> Result<Option<Accounting>, BoxError> {
+        let _ = context;
+        Ok(None)
+    }
+
+    /// The positions of the records set aside; `None` if the pipeline has no quarantine.
+    ///
+    /// # Errors
+    /// The sink can't be read.
+    fn quarantined(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
+        let _ = context;
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_reads_as_topic_partition_offset() {
+        let position = RecordPosition {
+            topic: "trades".to_owned(),
+            partition: 3,
+            offset: 412,
+        };
+        assert_eq!(position.to_string(), "trades-3@412");
+    }
+}
