@@ -1,17 +1,44 @@
 //! Apache Kafka as a pure state machine, with a TCP front behind a feature.
 
+pub mod api_versions;
+mod broker;
+pub mod cluster;
+mod cluster_state;
 pub mod config;
+mod connection;
+mod create_topics;
+mod current_leader;
+mod delete_topics;
+mod describe_cluster;
+mod dispatch;
 pub mod event;
+mod fetch;
+mod find_coordinator;
+pub mod group_id;
 pub mod group_state;
+mod group_wiring;
+mod list_offsets;
+mod metadata;
 pub mod now;
+mod offset_for_leader_epoch;
+mod parked_fetch;
+pub mod partition_log;
+mod produce;
+pub mod record_batch;
+pub mod request;
 pub mod requester;
 pub mod timestamp_type;
 pub mod topic_catalog;
+pub mod topic_config;
+pub mod topic_name;
+pub mod topics;
 
+pub use cluster::Cluster;
 pub use config::{BrokerConfig, BrokerId, BrokerSettings, ClusterConfig};
 pub use event::Event;
 pub use group_state::GroupState;
 pub use now::Now;
+pub use request::{Output, Request};
 pub use requester::{ConnectionId, Requester};
 pub use timestamp_type::TimestampType;
 pub use topic_catalog::TopicCatalog;

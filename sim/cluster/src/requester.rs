@@ -13,6 +13,8 @@ pub struct Requester {
     pub connection: ConnectionId,
     /// The request's correlation id, which its response repeats.
     pub correlation_id: i32,
+    /// The request's version, which decides the shape of its response.
+    pub api_version: i16,
     /// `client.id` of the request header; empty if the client sent none.
     pub client_id: String,
     /// The client's address without port, as DescribeGroups shows it (`/10.0.0.1`).

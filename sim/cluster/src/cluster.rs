@@ -1,0 +1,239 @@
+//! The cluster: its entry points, and what outlives a call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use kafka_protocol::messages::{ResponseKind, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use crate::broker::Broker;
+use crate::cluster_state::ClusterState;
+use crate::config::{BrokerId, ClusterConfig};
+use crate::event::Event;
+use crate::now::Now;
+use crate::partition_log::PartitionLog;
+use crate::request::{Output, Request};
+use crate::requester::ConnectionId;
+use crate::topics::{Topic, TopicPartition};
+
+/// Apache Kafka as a state machine: requests and the passing of time go in, responses come out.
+///
+/// Given the same calls it gives the same outputs and events. It does no I/O and keeps no clock;
+/// whoever carries its requests calls [`tick`](Self::tick) no later than
+/// [`next_timer`](Self::next_timer) says.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) state: ClusterState,
+    pub(crate) brokers: BTreeMap<BrokerId, Broker>,
+    /// Connections whose next request, if any, may be handled.
+    ready: VecDeque<(BrokerId, ConnectionId)>,
+    outputs: Vec<Output>,
+}
+
+impl Cluster {
+    /// A cluster whose brokers are all up, without topics.
+    pub fn new(config: ClusterConfig) -> Self {
+        let brokers = config.brokers.iter().map(|b| (b.id, Broker::default()));
+        Self {
+            brokers: brokers.collect(),
+            state: ClusterState::new(config),
+            ready: VecDeque::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Handles a request that arrived at a broker, unless an earlier one of its connection is
+    /// still unanswered: then it waits its turn. The outputs may answer other connections too.
+    ///
+    /// A broker that is down closes the connection.
+    pub fn handle(&mut self, now: Now, broker: BrokerId, request: Request) -> Vec<Output> {
+        let connection = request.connection;
+        let Some(running) = self.brokers.get_mut(&broker) else {
+            return vec![Output::CloseConnection { connection }];
+        };
+        let order = running.connections.entry(connection).or_default();
+        order.push(request);
+        self.ready.push_back((broker, connection));
+        self.settle(now)
+    }
+
+    /// Runs every timer that is due.
+    pub fn tick(&mut self, now: Now) -> Vec<Output> {
+        for broker in self.running() {
+            self.expire_fetches(now, broker);
+        }
+        self.settle(now)
+    }
+
+    /// When [`tick`](Self::tick) is to be called, in monotonic time; `None` while nothing waits.
+    pub fn next_timer(&self) -> Option<Duration> {
+        let deadlines = self.brokers.values().map(|b| b.fetches.next_deadline());
+        deadlines.flatten().min()
+    }
+
+    /// Forgets a connection that its client, or the network, has closed.
+    pub fn connection_closed(
+        &mut self,
+        now: Now,
+        broker: BrokerId,
+        connection: ConnectionId,
+    ) -> Vec<Output> {
+        self.forget_connection(broker, connection);
+        self.settle(now)
+    }
+
+    /// Stops a broker as if it were killed: its connections close, what was parked is gone, its
+    /// logs stay. Nothing happens if it is down already.
+    pub fn stop_broker(&mut self, now: Now, broker: BrokerId) -> Vec<Output> {
+        let Some(stopped) = self.brokers.remove(&broker) else {
+            return Vec::new();
+        };
+        self.state.alive.remove(&broker);
+        self.state.bump_leader_epochs(broker);
+        self.state.events.push(Event::BrokerStopped { broker });
+        for connection in stopped.connections.into_keys() {
+            self.outputs.push(Output::CloseConnection { connection });
+        }
+        self.settle(now)
+    }
+
+    /// Starts a broker that was stopped: it leads its partitions again, at the next leader epoch.
+    pub fn start_broker(&mut self, now: Now, broker: BrokerId) -> Vec<Output> {
+        if self.brokers.contains_key(&broker) || self.state.broker_config(broker).is_none() {
+            return Vec::new();
+        }
+        self.state.alive.insert(broker);
+        self.state.bump_leader_epochs(broker);
+        self.brokers.insert(broker, Broker::default());
+        self.state.events.push(Event::BrokerStarted { broker });
+        self.settle(now)
+    }
+
+    /// The events since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.state.events)
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &ClusterConfig {
+        &self.state.config
+    }
+
+    /// Whether the broker is up.
+    pub fn is_running(&self, broker: BrokerId) -> bool {
+        self.brokers.contains_key(&broker)
+    }
+
+    /// Every topic, by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.state.topics.iter()
+    }
+
+    /// The topic of that name.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        let name = TopicName(StrBytes::from_string(name.to_owned()));
+        self.state.topics.get(&name)
+    }
+
+    /// A partition's log.
+    pub fn log(&self, topic: &str, partition: i32) -> Option<&PartitionLog> {
+        let partition = self.topic(topic)?.partition(partition)?;
+        Some(&partition.log)
+    }
+
+    /// Handles whatever has become possible, and hands out what there is to send.
+    fn settle(&mut self, now: Now) -> Vec<Output> {
+        while let Some((broker, connection)) = self.ready.pop_front() {
+            let running = self.brokers.get_mut(&broker);
+            let order = running.and_then(|broker| broker.connections.get_mut(&connection));
+            if let Some(request) = order.and_then(|order| order.next()) {
+                self.dispatch(now, broker, request);
+            }
+        }
+        std::mem::take(&mut self.outputs)
+    }
+
+    pub(crate) fn running(&self) -> Vec<BrokerId> {
+        self.brokers.keys().copied().collect()
+    }
+
+    /// Answers the request being handled on a connection, in the version it was sent in.
+    pub(crate) fn respond(
+        &mut self,
+        broker: BrokerId,
+        connection: ConnectionId,
+        correlation_id: i32,
+        body: ResponseKind,
+    ) {
+        if let Some(api_version) = self.finish(broker, connection, correlation_id) {
+            self.outputs.push(Output::Response {
+                connection,
+                correlation_id,
+                api_version,
+                body,
+            });
+        }
+    }
+
+    /// Answers in another version than the request's.
+    pub(crate) fn respond_in_version(
+        &mut self,
+        broker: BrokerId,
+        request: &Request,
+        api_version: i16,
+        body: ResponseKind,
+    ) {
+        let connection = request.connection;
+        let correlation_id = request.correlation_id;
+        if self.finish(broker, connection, correlation_id).is_some() {
+            self.outputs.push(Output::Response {
+                connection,
+                correlation_id,
+                api_version,
+                body,
+            });
+        }
+    }
+
+    /// Ends the request being handled, and lets the connection's next one follow. Returns the
+    /// version of the request; `None` if the connection is gone.
+    pub(crate) fn finish(
+        &mut self,
+        broker: BrokerId,
+        connection: ConnectionId,
+        correlation_id: i32,
+    ) -> Option<i16> {
+        let running = self.brokers.get_mut(&broker)?;
+        let order = running.connections.get_mut(&connection)?;
+        let finished = order.finish(correlation_id)?;
+        self.ready.push_back((broker, connection));
+        Some(finished.api_version)
+    }
+
+    /// Closes a connection, as Kafka does when it has no answer.
+    pub(crate) fn close(&mut self, broker: BrokerId, connection: ConnectionId, reason: String) {
+        self.forget_connection(broker, connection);
+        self.state.events.push(Event::ConnectionRefused {
+            broker,
+            connection,
+            reason,
+        });
+        self.outputs.push(Output::CloseConnection { connection });
+    }
+
+    fn forget_connection(&mut self, broker: BrokerId, connection: ConnectionId) {
+        if let Some(running) = self.brokers.get_mut(&broker) {
+            running.connections.remove(&connection);
+            running.fetches.take(connection);
+        }
+    }
+
+    /// Answers the parked fetches that a partition's change may satisfy.
+    pub(crate) fn complete_fetches(&mut self, changed: &TopicPartition) {
+        for broker in self.running() {
+            for connection in self.brokers[&broker].fetches.watching(changed) {
+                self.complete_fetch_if_satisfied(broker, connection);
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The topics of the cluster, their partitions and logs.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::TopicName;
+use uuid::Uuid;
+
+use crate::config::BrokerId;
+use crate::partition_log::PartitionLog;
+use crate::topic_config::TopicConfig;
+use crate::topic_name;
+
+/// A partition by topic name and index.
+pub type TopicPartition = (TopicName, i32);
+
+/// One topic.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its name.
+    pub name: TopicName,
+    /// Its id: a topic created anew under an old name has another.
+    pub id: Uuid,
+    /// Its own settings.
+    pub config: TopicConfig,
+    /// Its partitions, by index.
+    pub partitions: Vec<Partition>,
+}
+
+/// One partition with its only replica.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    /// The broker that holds the log, and leads it whenever it is up.
+    pub replica: BrokerId,
+    /// Counts up whenever the leader goes or comes.
+    pub leader_epoch: i32,
+    /// The records.
+    pub log: PartitionLog,
+}
+
+/// All topics, by name and by id.
+#[derive(Debug, Clone, Default)]
+pub struct Topics {
+    by_name: BTreeMap<TopicName, Topic>,
+    names_by_id: BTreeMap<Uuid, TopicName>,
+    created: u64,
+}
+
+impl Topic {
+    /// Whether it is one of Kafka's own topics.
+    pub fn is_internal(&self) -> bool {
+        topic_name::is_internal(&self.name)
+    }
+
+    /// The partition of that index.
+    pub fn partition(&self, index: i32) -> Option<&Partition> {
+        self.partitions.get(usize::try_from(index).ok()?)
+    }
+
+    /// The partition of that index.
+    pub fn partition_mut(&mut self, index: i32) -> Option<&mut Partition> {
+        self.partitions.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+impl Partition {
+    /// Compares the leader epoch a client believes in; -1 means that it does not say
+    /// (`Partition.checkCurrentLeaderEpoch`).
+    pub fn check_leader_epoch(&self, current_leader_epoch: i32) -> Result<(), ResponseError> {
+        if current_leader_epoch < 0 || current_leader_epoch == self.leader_epoch {
+            Ok(())
+        } else if current_leader_epoch < self.leader_epoch {
+            Err(ResponseError::FencedLeaderEpoch)
+        } else {
+            Err(ResponseError::UnknownLeaderEpoch)
+        }
+    }
+}
+
+impl Topics {
+    /// Adds a topic whose partition `i` lives on `replicas[i]`. The caller has checked the name.
+    pub fn create(
+        &mut self,
+        name: TopicName,
+        config: TopicConfig,
+        replicas: &[BrokerId],
+    ) -> &Topic {
+        self.created += 1;
+        let id = topic_id(self.created);
+        let partitions = replicas
+            .iter()
+            .map(|&replica| {
+                let mut log = PartitionLog::default();
+                log.assign_epoch(0);
+                Partition {
+                    replica,
+                    leader_epoch: 0,
+                    log,
+                }
+            })
+            .collect();
+        self.names_by_id.insert(id, name.clone());
+        self.by_name.entry(name.clone()).or_insert(Topic {
+            name,
+            id,
+            config,
+            partitions,
+        })
+    }
+
+    /// Removes a topic with its records.
+    pub fn delete(&mut self, name: &TopicName) -> Option<Topic> {
+        let topic = self.by_name.remove(name)?;
+        self.names_by_id.remove(&topic.id);
+        Some(topic)
+    }
+
+    /// How many topics were ever created: what spreads partitions over brokers.
+    pub fn created(&self) -> u64 {
+        self.created
+    }
+
+    /// The topic of that name.
+    pub fn get(&self, name: &TopicName) -> Option<&Topic> {
+        self.by_name.get(name)
+    }
+
+    /// The topic of that name.
+    pub fn get_mut(&mut self, name: &TopicName) -> Option<&mut Topic> {
+        self.by_name.get_mut(name)
+    }
+
+    /// The name of the topic with that id.
+    pub fn name_of(&self, id: Uuid) -> Option<&TopicName> {
+        self.names_by_id.get(&id)
+    }
+
+    /// All topics, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Topic> {
+        self.by_name.values()
+    }
+
+    /// All topics, by name.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.by_name.values_mut()
+    }
+}
+
+/// A version 4 UUID that is a function of the topic's number, so that runs repeat.
+fn topic_id(number: u64) -> Uuid {
+    let scramble = |seed: u64| {
+        // SplitMix64 (Steele, Lea and Flood 2014).
+        let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    let high = u128::from(scramble(number * 2));
+    let low = u128::from(scramble(number * 2 + 1));
+    let random = (high << 64 | low).to_be_bytes();
+    uuid::Builder::from_random_bytes(random).into_uuid()
+}
