@@ -1,0 +1,37 @@
+//! The simulated world: hosts, processes, network, disk, clock, escape trap, trace.
+//!
+//! One thread, one seed, one history. [`world::run`] runs a future as the process "harness";
+//! everything else (hosts, processes, connections, timers) is made from inside it. All functions
+//! act on the world of the calling thread, and panic with a sentence that says so where there is
+//! none.
+//!
+//! - [`world`]: the run itself, its limits, how it fails
+//! - [`task`]: tasks, plain ones and coroutines that may block; [`time`]: the clock and timers
+//! - [`host`], [`process`], [`descriptor`]: machines, what runs on them, what dies with it
+//! - [`network`], [`link`], [`byte_stream`]: connections, faults on links, streams of bytes
+//! - [`random`]: the seed's streams; [`trace`]: the one ordered stream of events and its hash
+//! - [`isolation`]: a forked child per plan; `interpose`: libc's clock, randomness and threads
+//!
+//! In a normal build the world works as it is (its own tests are plain `cargo test`); only code
+//! that asks libc for the time or for randomness needs a simulated build (`--cfg madsim`).
+
+pub mod byte_stream;
+mod coroutine;
+pub mod descriptor;
+mod executor;
+pub mod host;
+pub mod link;
+pub mod network;
+pub mod process;
+pub mod random;
+pub mod task;
+pub mod time;
+mod timer;
+pub mod trace;
+mod waker;
+pub mod world;
+
+pub mod disk;
+pub mod disk_fault;
+mod disk_file;
+pub mod disk_loss;

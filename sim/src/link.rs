@@ -1,0 +1,121 @@
+//! Faults on links: cuts and delays between hosts or processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::host::HostId;
+use crate::network;
+use crate::process::ProcessId;
+use crate::time::nanos;
+use crate::world;
+
+/// One end of a link that a fault names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// Every process of a host.
+    Host(HostId),
+    /// One process.
+    Process(ProcessId),
+}
+
+impl From<HostId> for Endpoint {
+    fn from(host: HostId) -> Self {
+        Self::Host(host)
+    }
+}
+
+impl From<ProcessId> for Endpoint {
+    fn from(process: ProcessId) -> Self {
+        Self::Process(process)
+    }
+}
+
+/// Latency between two hosts, in nanoseconds: a quiet data centre.
+const LATENCY_NS: Range<u64> = 200_000..1_000_000;
+/// Latency between two processes of one host, in nanoseconds.
+const LOOPBACK_NS: Range<u64> = 20_000..100_000;
+
+/// A process, and the host it runs on.
+pub(crate) type Place = (ProcessId, HostId);
+
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    cuts: BTreeSet<(Endpoint, Endpoint)>,
+    delays: BTreeMap<(Endpoint, Endpoint), Range<u64>>,
+}
+
+/// The rules that concern messages from one place to another, the most particular first.
+fn rules(from: Place, to: Place) -> [(Endpoint, Endpoint); 4] {
+    let (from_process, from_host) = (Endpoint::Process(from.0), Endpoint::Host(from.1));
+    let (to_process, to_host) = (Endpoint::Process(to.0), Endpoint::Host(to.1));
+    [
+        (from_process, to_process),
+        (from_process, to_host),
+        (from_host, to_process),
+        (from_host, to_host),
+    ]
+}
+
+impl Links {
+    pub(crate) fn is_cut(&self, from: Place, to: Place) -> bool {
+        !self.cuts.is_empty() && rules(from, to).iter().any(|rule| self.cuts.contains(rule))
+    }
+
+    /// The range from which the latency of a message is drawn, in nanoseconds.
+    pub(crate) fn latency_ns(&self, from: Place, to: Place) -> Range<u64> {
+        let usual = if from.1 == to.1 {
+            LOOPBACK_NS
+        } else {
+            LATENCY_NS
+        };
+        if self.delays.is_empty() {
+            return usual;
+        }
+        rules(from, to)
+            .iter()
+            .find_map(|rule| self.delays.get(rule).cloned())
+            .unwrap_or(usual)
+    }
+}
+
+/// Cuts the link from `a` to `b`, in that direction only. What is sent over it, or is on its way,
+/// is held back until the link heals: TCP sends it again.
+#[track_caller]
+pub fn cut(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
+    let rule = (a.into(), b.into());
+    world::with(|world| world.network.borrow_mut().links.cuts.insert(rule));
+}
+
+/// Undoes [`cut`].
+#[track_caller]
+pub fn heal(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
+    let rule = (a.into(), b.into());
+    let was_cut = world::with(|world| world.network.borrow_mut().links.cuts.remove(&rule));
+    if was_cut {
+        network::resend_held();
+    }
+}
+
+/// Heals every cut, and takes every delay away.
+#[track_caller]
+pub fn heal_all() {
+    world::with(|world| world.network.borrow_mut().links = Links::default());
+    network::resend_held();
+}
+
+/// Draws the latency of messages from `a` to `b` from `range` from now on. A rule for processes
+/// wins over one for hosts.
+#[track_caller]
+pub fn set_delay(a: impl Into<Endpoint>, b: impl Into<Endpoint>, range: Range<Duration>) {
+    let rule = (a.into(), b.into());
+    let range = nanos(range.start)..nanos(range.end);
+    world::with(|world| world.network.borrow_mut().links.delays.insert(rule, range));
+}
+
+/// Undoes [`set_delay`].
+#[track_caller]
+pub fn clear_delay(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
+    let rule = (a.into(), b.into());
+    world::with(|world| world.network.borrow_mut().links.delays.remove(&rule));
+}
