@@ -24,6 +24,7 @@ const SERVED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::CreateTopics, versions(2, 7)),
     (ApiKey::DeleteTopics, versions(1, 6)),
     (ApiKey::OffsetForLeaderEpoch, versions(2, 4)),
+    (ApiKey::DeleteGroups, versions(0, 2)),
     (ApiKey::DescribeCluster, versions(0, 2)),
 ];
 

@@ -11,6 +11,7 @@ use crate::cluster_state::ClusterState;
 use crate::config::{BrokerId, ClusterConfig};
 use crate::event::Event;
 use crate::now::Now;
+use crate::offsets_topic::OffsetsTopic;
 use crate::partition_log::PartitionLog;
 use crate::request::{Output, Request};
 use crate::requester::ConnectionId;
@@ -25,6 +26,7 @@ use crate::topics::{Topic, TopicPartition};
 pub struct Cluster {
     pub(crate) state: ClusterState,
     pub(crate) brokers: BTreeMap<BrokerId, Broker>,
+    pub(crate) offsets_topic: OffsetsTopic,
     /// Connections whose next request, if any, may be handled.
     ready: VecDeque<(BrokerId, ConnectionId)>,
     outputs: Vec<Output>,
@@ -33,9 +35,11 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster whose brokers are all up, without topics.
     pub fn new(config: ClusterConfig) -> Self {
-        let brokers = config.brokers.iter().map(|b| (b.id, Broker::default()));
+        let brokers = config.brokers.iter();
+        let brokers = brokers.map(|broker| (broker.id, Broker::new(&config.settings)));
         Self {
             brokers: brokers.collect(),
+            offsets_topic: OffsetsTopic::default(),
             state: ClusterState::new(config),
             ready: VecDeque::new(),
             outputs: Vec::new(),
@@ -61,14 +65,21 @@ impl Cluster {
     pub fn tick(&mut self, now: Now) -> Vec<Output> {
         for broker in self.running() {
             self.expire_fetches(now, broker);
+            self.tick_coordinator(now, broker);
         }
         self.settle(now)
     }
 
     /// When [`tick`](Self::tick) is to be called, in monotonic time; `None` while nothing waits.
     pub fn next_timer(&self) -> Option<Duration> {
-        let deadlines = self.brokers.values().map(|b| b.fetches.next_deadline());
-        deadlines.flatten().min()
+        let next = |broker: &Broker| {
+            let fetch = broker.fetches.next_deadline();
+            fetch
+                .into_iter()
+                .chain(broker.coordinator.next_timer())
+                .min()
+        };
+        self.brokers.values().filter_map(next).min()
     }
 
     /// Forgets a connection that its client, or the network, has closed.
@@ -104,8 +115,10 @@ impl Cluster {
         }
         self.state.alive.insert(broker);
         self.state.bump_leader_epochs(broker);
-        self.brokers.insert(broker, Broker::default());
+        let started = Broker::new(&self.state.config.settings);
+        self.brokers.insert(broker, started);
         self.state.events.push(Event::BrokerStarted { broker });
+        self.load_coordinator(now, broker);
         self.settle(now)
     }
 
@@ -142,7 +155,7 @@ impl Cluster {
     }
 
     /// Handles whatever has become possible, and hands out what there is to send.
-    fn settle(&mut self, now: Now) -> Vec<Output> {
+    pub(crate) fn settle(&mut self, now: Now) -> Vec<Output> {
         while let Some((broker, connection)) = self.ready.pop_front() {
             let running = self.brokers.get_mut(&broker);
             let order = running.and_then(|broker| broker.connections.get_mut(&connection));

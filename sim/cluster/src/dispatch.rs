@@ -52,7 +52,7 @@ impl Cluster {
             RequestKind::Produce(body) => return self.produce(now, broker, version, &from, body),
             RequestKind::Fetch(body) => return self.fetch(now, broker, version, &from, body),
             RequestKind::DeleteTopics(body) => {
-                return self.delete_topics(broker, version, &from, &body);
+                return self.delete_topics(now, broker, version, &from, &body);
             }
             RequestKind::Metadata(body) => metadata::handle(state, version, &body).into(),
             RequestKind::ListOffsets(body) => {
@@ -68,7 +68,7 @@ impl Cluster {
             RequestKind::DescribeCluster(body) => {
                 describe_cluster::handle(state, version, &body).into()
             }
-            group => return self.group(now, broker, version, from, group),
+            group => return self.coordinate(now, broker, from, group),
         };
         self.respond(broker, connection, from.correlation_id, response);
     }
@@ -134,6 +134,7 @@ impl Cluster {
 
     fn delete_topics(
         &mut self,
+        now: Now,
         broker: BrokerId,
         version: i16,
         from: &Requester,
@@ -147,6 +148,7 @@ impl Cluster {
             response.into(),
         );
         for topic in deleted {
+            self.forget_topic(now, &topic.name);
             for index in 0..topic.partitions.len() as i32 {
                 self.complete_fetches(&(topic.name.clone(), index));
             }
