@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use crate::coroutine::{self, Pool, Resume, Suspend, Worker};
-use crate::process::ProcessId;
+use crate::process::{HARNESS, ProcessId};
 use crate::random::Stream;
 use crate::task::{AbortHandle, Storage, TaskFuture, TaskId};
 use crate::timer::Action;
@@ -64,8 +64,6 @@ pub(crate) struct Executor {
     pool: RefCell<Pool>,
     last_id: Cell<u64>,
     current: Cell<Option<Current>>,
-    /// The process on whose behalf the world itself acts, outside of any task.
-    acting: Cell<ProcessId>,
     polls: Cell<u64>,
 }
 
@@ -81,20 +79,11 @@ impl Executor {
         self.polls.get()
     }
 
+    /// The process of the running task; outside of any task the world acts for the harness.
     pub(crate) fn current_process(&self) -> ProcessId {
         self.current
             .get()
-            .map_or_else(|| self.acting.get(), |current| current.process)
-    }
-
-    /// Does `act` on behalf of `process`.
-    pub(crate) fn acting_as<R>(&self, process: ProcessId, act: impl FnOnce() -> R) -> R {
-        let current = self.current.take();
-        let acting = self.acting.replace(process);
-        let result = act();
-        self.acting.set(acting);
-        self.current.set(current);
-        result
+            .map_or(HARNESS, |current| current.process)
     }
 
     pub(crate) fn current_task(&self) -> Option<TaskId> {

@@ -19,7 +19,6 @@ use crate::host::{self, HostId};
 use crate::link::{Links, Place};
 use crate::process::ProcessId;
 use crate::random::Stream;
-use crate::timer::Action;
 use crate::world::{self, World};
 
 /// What travels over connections.

@@ -19,12 +19,6 @@ use crate::world::{self, World};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub u32);
 
-impl Default for ProcessId {
-    fn default() -> Self {
-        HARNESS
-    }
-}
-
 /// The process in which the run's main future lives. No fault hits it.
 pub const HARNESS: ProcessId = ProcessId(0);
 

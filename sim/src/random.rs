@@ -157,7 +157,13 @@ mod tests {
         assert_eq!(STREAMS.map(|stream| streams.next_u64(stream)), PINNED,);
     }
 
-    const PINNED: [u64; 5] = [0; 5];
+    const PINNED: [u64; 5] = [
+        5_326_275_346_063_385_416,
+        6_949_719_216_178_410_527,
+        8_174_287_509_729_663_197,
+        9_543_161_736_321_777_457,
+        9_860_734_218_896_713_169,
+    ];
 
     #[test]
     fn below_and_range_stay_inside() {
