@@ -1,0 +1,277 @@
+//! Owned halves of a TCP stream.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes_crate::BufMut;
+use real_tokio::io::{AsyncRead, AsyncWrite};
+
+use super::TcpStream;
+use super::connection::gather;
+use crate::io::{Interest, ReadBuf, Ready};
+
+/// The reading half: see [`TcpStream::into_split`].
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: TcpStream,
+}
+
+/// The writing half: see [`TcpStream::into_split`]. Dropping it ends the stream towards the peer.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    stream: TcpStream,
+    shutdown_on_drop: bool,
+}
+
+pub(crate) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let other = TcpStream::from_connection(stream.connection().clone());
+    let read = OwnedReadHalf { stream };
+    let write = OwnedWriteHalf {
+        stream: other,
+        shutdown_on_drop: true,
+    };
+    (read, write)
+}
+
+fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    if Arc::ptr_eq(read.stream.connection(), write.stream.connection()) {
+        write.forget();
+        Ok(read.stream)
+    } else {
+        Err(ReuniteError(read, write))
+    }
+}
+
+/// The halves are not of the same stream. Gives them back.
+#[derive(Debug)]
+pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tried to reunite halves that are not from the same socket")
+    }
+}
+
+impl Error for ReuniteError {}
+
+impl OwnedReadHalf {
+    fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The stream again.
+    ///
+    /// # Errors
+    /// `other` is of another stream.
+    pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+        reunite(self, other)
+    }
+
+    /// Waits for any event of `interest`.
+    ///
+    /// # Errors
+    /// None here.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        self.stream().ready(interest).await
+    }
+
+    /// Waits until a read would return at once.
+    ///
+    /// # Errors
+    /// None here.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.stream().readable().await
+    }
+
+    /// See [`TcpStream::try_read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream().try_read(buf)
+    }
+
+    /// See [`TcpStream::try_read_vectored`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_read_vectored(&self, bufs: &mut [io::IoSliceMut<'_>]) -> io::Result<usize> {
+        self.stream().try_read_vectored(bufs)
+    }
+
+    /// See [`TcpStream::try_read_buf`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_read_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
+        self.stream().try_read_buf(buf)
+    }
+
+    /// Reads without taking.
+    pub fn poll_peek(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_peek(cx, buf)
+    }
+
+    /// Reads without taking.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn peek(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream().peek(buf).await
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream().peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream().local_addr()
+    }
+}
+
+impl OwnedWriteHalf {
+    fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// The stream again.
+    ///
+    /// # Errors
+    /// `other` is of another stream.
+    pub fn reunite(self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+        reunite(other, self)
+    }
+
+    /// Drops this half without ending the stream.
+    pub fn forget(mut self) {
+        self.shutdown_on_drop = false;
+    }
+
+    /// Waits for any event of `interest`.
+    ///
+    /// # Errors
+    /// None here.
+    pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        self.stream().ready(interest).await
+    }
+
+    /// Waits until a write would return at once.
+    ///
+    /// # Errors
+    /// None here.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.stream().writable().await
+    }
+
+    /// See [`TcpStream::try_write`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.stream().try_write(buf)
+    }
+
+    /// See [`TcpStream::try_write_vectored`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_write_vectored(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.stream().try_write_vectored(bufs)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream().peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream().local_addr()
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if self.shutdown_on_drop {
+            self.stream.connection().shutdown_write();
+        }
+    }
+}
+
+impl AsyncRead for OwnedReadHalf {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.stream().connection().poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for OwnedWriteHalf {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().connection().poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().connection().poll_write(cx, &gather(bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.stream.connection().shutdown_write();
+        this.shutdown_on_drop = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsRef<TcpStream> for OwnedReadHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl AsRef<TcpStream> for OwnedWriteHalf {
+    fn as_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
