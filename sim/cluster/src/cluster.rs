@@ -93,6 +93,18 @@ impl Cluster {
         self.settle(now)
     }
 
+    /// Closes a connection whose bytes make no sense; the reason becomes an event.
+    pub fn refuse(
+        &mut self,
+        now: Now,
+        broker: BrokerId,
+        connection: ConnectionId,
+        reason: String,
+    ) -> Vec<Output> {
+        self.close(broker, connection, reason);
+        self.settle(now)
+    }
+
     /// Stops a broker as if it were killed: its connections close, what was parked is gone, its
     /// logs stay. Nothing happens if it is down already.
     pub fn stop_broker(&mut self, now: Now, broker: BrokerId) -> Vec<Output> {

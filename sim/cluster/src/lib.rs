@@ -29,6 +29,8 @@ mod produce;
 pub mod record_batch;
 pub mod request;
 pub mod requester;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 pub mod timestamp_type;
 pub mod topic_catalog;
 pub mod topic_config;

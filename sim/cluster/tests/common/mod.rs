@@ -1,0 +1,86 @@
+//! What the tests with real clients share: a served cluster whose events can be waited for.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use whitewater_cluster::tcp::{ServeOptions, Server};
+use whitewater_cluster::{BrokerSettings, Event, GroupState};
+
+/// How long anything may take before a test fails: far longer than it should.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A served cluster and its events.
+pub struct Served {
+    /// The server.
+    pub server: Server,
+    events: Receiver<Event>,
+}
+
+impl Served {
+    /// Serves that many brokers; topics get that many partitions.
+    pub fn start(brokers: u16, partitions: i32) -> Self {
+        let (sender, events) = channel();
+        let server = Server::start(ServeOptions {
+            brokers,
+            settings: BrokerSettings {
+                num_partitions: partitions,
+                group_initial_rebalance_delay_ms: 0,
+                ..BrokerSettings::default()
+            },
+            observer: Box::new(move |event| {
+                // The test may have ended.
+                let _ = sender.send(event.clone());
+            }),
+            ..ServeOptions::default()
+        })
+        .unwrap();
+        Self { server, events }
+    }
+
+    /// The brokers' addresses.
+    pub fn bootstrap_servers(&self) -> String {
+        self.server.bootstrap_servers()
+    }
+
+    /// Waits for an event for which `found` gives something.
+    pub fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Event) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.events.recv_timeout(left) {
+                Ok(event) => {
+                    assert!(
+                        !matches!(event, Event::ConnectionRefused { .. }),
+                        "while waiting for {what}: {event:?}"
+                    );
+                    if let Some(found) = found(&event) {
+                        return found;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("{what} did not happen"),
+                Err(RecvTimeoutError::Disconnected) => panic!("the server is gone"),
+            }
+        }
+    }
+
+    /// Waits until the group is stable with that many members, and returns its generation.
+    pub fn wait_for_stable(&self, group: &str, members: usize) -> i32 {
+        self.wait_for(&format!("{group} stable with {members}"), |event| {
+            let Event::GroupStateChanged {
+                group: changed,
+                to: GroupState::Stable,
+                ..
+            } = event
+            else {
+                return None;
+            };
+            if changed != group {
+                return None;
+            }
+            let groups = self.server.with(|cluster| cluster.groups());
+            let group = groups.into_iter().find(|known| known.group == group)?;
+            (group.state == GroupState::Stable && group.members.len() == members)
+                .then_some(group.generation)
+        })
+    }
+}
