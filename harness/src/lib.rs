@@ -1,3 +1,17 @@
 //! Scenarios, plans, oracle and checkers: proves a Kafka data pipeline right before production does.
+//!
+//! The way of a run: a [`scenario`] and a seed give a [`plan`]; a runner executes it (only in a
+//! simulated build); the [`checker`]s judge what was observed against the [`oracle`]; the [`verdict`]
+//! goes to a report, with an explanation from the [`trace`] for what is wrong.
 
+pub mod checker;
+pub mod dataset;
+pub mod explain;
+pub mod fault;
+pub mod oracle;
 pub mod pipeline_under_test;
+pub mod plan;
+pub mod runner_protocol;
+pub mod scenario;
+pub mod trace;
+pub mod verdict;

@@ -1,0 +1,33 @@
+//! Checkers: each judges one thing about a finished run, from what was observed. One family a
+//! file. None of them knows the fault plan.
+
+pub mod completeness;
+pub mod conservation;
+pub mod liveness;
+pub mod observation;
+pub mod order;
+pub mod panic;
+#[cfg(test)]
+mod planted;
+pub mod violation;
+
+use observation::Observation;
+use violation::Violation;
+
+/// A family of checks.
+pub type Checker = fn(&Observation) -> Vec<Violation>;
+
+/// All families, in the order in which their findings are reported.
+pub const ALL: &[Checker] = &[
+    completeness::check,
+    conservation::check,
+    order::check,
+    liveness::check,
+    panic::check,
+];
+
+/// What all checkers find.
+#[must_use]
+pub fn check_all(observation: &Observation) -> Vec<Violation> {
+    ALL.iter().flat_map(|check| check(observation)).collect()
+}

@@ -1,0 +1,108 @@
+//! All that a checker may look at.
+
+use std::collections::BTreeMap;
+
+use crate::dataset::record::What;
+use crate::pipeline_under_test::{Accounting, InputRecord, RecordPosition, Row};
+use crate::trace::{Event, View};
+
+/// A finished run as seen from outside. It holds nothing of the fault plan.
+#[derive(Debug, Clone, Default)]
+pub struct Observation {
+    /// Everything in the logs of the topics at the end, by topic, partition and offset. It can
+    /// hold more than was acknowledged: an acknowledgement can be lost on its way.
+    pub log: Vec<InputRecord>,
+    /// Acknowledgements that the loader got, by position.
+    pub acknowledged: BTreeMap<RecordPosition, Acknowledged>,
+    /// The oracle's rows for [`Self::log`].
+    pub expected: Vec<Row>,
+    /// The sink's rows in append order.
+    pub results: Vec<Row>,
+    /// Records set aside; none if the pipeline has no quarantine.
+    pub quarantined: Option<Vec<RecordPosition>>,
+    /// The pipeline's own count; none if it keeps none.
+    pub accounting: Option<Accounting>,
+    /// The history.
+    pub trace: Vec<Event>,
+    /// When everything was healed, in simulated nanoseconds.
+    pub healed_at_ns: u64,
+    /// When the topics were drained; none if they were not before the bound.
+    pub drained_at_ns: Option<u64>,
+    /// How long draining may take.
+    pub liveness_ms: u64,
+    /// How the worker processes ended, each end of each process.
+    pub exits: Vec<Exit>,
+}
+
+/// What the loader knows of a record it sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The record's index in the load.
+    pub index: u64,
+    /// What kind of record it is.
+    pub what: What,
+    /// When the acknowledgement came, in simulated nanoseconds.
+    pub at_ns: u64,
+}
+
+/// The end of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// The process.
+    pub process: String,
+    /// When, in simulated nanoseconds.
+    pub at_ns: u64,
+    /// How.
+    pub how: ExitKind,
+    /// Whether somebody had asked it to end.
+    pub asked: bool,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExitKind {
+    /// Its main returned.
+    Returned,
+    /// Its main returned an error.
+    Error(String),
+    /// It panicked.
+    Panicked(String),
+    /// It was killed.
+    Killed,
+}
+
+impl Observation {
+    /// The log's records of each id, in log order. Records without an id are left out.
+    #[must_use]
+    pub fn log_by_id(&self) -> BTreeMap<&str, Vec<&InputRecord>> {
+        let mut by_id: BTreeMap<&str, Vec<&InputRecord>> = BTreeMap::new();
+        for record in &self.log {
+            if let Some(id) = &record.id {
+                by_id.entry(id).or_default().push(record);
+            }
+        }
+        by_id
+    }
+
+    /// The oracle's rows by id.
+    #[must_use]
+    pub fn expected_by_id(&self) -> BTreeMap<&str, &Row> {
+        self.expected
+            .iter()
+            .map(|row| (row.id.as_str(), row))
+            .collect()
+    }
+
+    /// The last committed offset of each partition, over all groups. Only one group consumes.
+    #[must_use]
+    pub fn last_committed(&self) -> BTreeMap<(String, i32), i64> {
+        let mut committed = BTreeMap::new();
+        for event in &self.trace {
+            if let View::OffsetCommit(commit) = event.view() {
+                let position = commit.position;
+                committed.insert((position.topic, position.partition), position.offset);
+            }
+        }
+        committed
+    }
+}

@@ -1,0 +1,10 @@
+//! The records of a load: from a generator or a file, with what is done to them on the way.
+
+pub mod activity;
+pub mod disorder;
+pub mod file;
+pub mod load;
+mod malformed;
+pub mod path;
+pub mod record;
+pub mod trades;

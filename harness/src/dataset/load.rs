@@ -1,0 +1,191 @@
+//! The records of a plan.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::file::{self, DatasetError};
+use super::record::{LoadRecord, Row, Sending, What};
+use super::{activity, disorder, trades};
+use crate::plan::stream::{Concern, stream};
+use crate::plan::{LoadPlan, Source};
+use crate::scenario::load::Generator;
+
+/// Where the generators put the message id.
+const GENERATED_ID: &str = "id";
+
+/// The records of a load in the order of sending, those left out by the plan left out: a pure
+/// function of plan, seed and file content.
+///
+/// # Errors
+/// The plan takes a file, and it is missing, broken, or not the one the plan was made for.
+pub fn records(
+    plan: &LoadPlan,
+    seed: u64,
+    data: Option<&Path>,
+) -> Result<Vec<LoadRecord>, DatasetError> {
+    let (rows, id_path) = rows(&plan.source, seed, data)?;
+    let mut records = disorder::arrange(
+        &rows,
+        &plan.disorder,
+        plan.rate_per_s,
+        id_path,
+        &mut stream(seed, Concern::Disorder),
+    );
+    records.retain(|record| !plan.removed.contains(&record.index));
+    Ok(records)
+}
+
+fn rows<'s>(
+    source: &'s Source,
+    seed: u64,
+    data: Option<&Path>,
+) -> Result<(Vec<Row>, &'s str), DatasetError> {
+    match source {
+        Source::Generator {
+            generator,
+            records,
+            keys,
+        } => {
+            let generate = match generator {
+                Generator::Trades => trades::generate,
+                Generator::Activity => activity::generate,
+            };
+            let mut random = stream(seed, Concern::Records);
+            Ok((generate(*records, *keys, &mut random), GENERATED_ID))
+        }
+        Source::File {
+            name,
+            skip,
+            take,
+            key,
+            id,
+            facts,
+        } => {
+            let path = file::find(data, name)?;
+            if let Some(facts) = facts {
+                file::check(&path, facts)?;
+            }
+            let rows = file::read(&path, *skip, *take, key.as_deref(), id)?;
+            Ok((rows, id))
+        }
+    }
+}
+
+/// How often each family of load faults took effect, by the name that scenarios and reports use.
+#[must_use]
+pub fn fault_hits(records: &[LoadRecord]) -> BTreeMap<String, u64> {
+    let mut hits = BTreeMap::new();
+    let mut hit = |name: &str| *hits.entry(name.to_owned()).or_insert(0) += 1;
+    for record in records {
+        match (&record.what, record.sending) {
+            (What::DuplicateOf(_), Sending::OtherPartition { .. }) => {
+                hit("same-id-other-partition");
+            }
+            (What::DuplicateOf(_), Sending::Once | Sending::Twice) => hit("duplicates"),
+            (What::OutOfOrder, _) => hit("out-of-order"),
+            (What::Late, _) => hit("late"),
+            (What::Malformed(_), _) => hit("malformed"),
+            (What::Fresh, _) => {}
+        }
+        if record.sending == Sending::Twice {
+            hit("producer-sends-twice");
+        }
+    }
+    hits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::Disorder;
+
+    fn plan(generator: Generator, records: u64, share_ppm: u32) -> LoadPlan {
+        LoadPlan {
+            topic: "trades".to_owned(),
+            source: Source::Generator {
+                generator,
+                records,
+                keys: 20,
+            },
+            rate_per_s: 100,
+            disorder: Disorder {
+                duplicates_ppm: share_ppm,
+                producer_sends_twice_ppm: share_ppm,
+                same_id_other_partition_ppm: share_ppm,
+                out_of_order_ppm: share_ppm,
+                late_ppm: share_ppm,
+                malformed_ppm: share_ppm,
+            },
+            removed: BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn without_disorder_every_record_is_fresh_and_in_order() {
+        let records = records(&plan(Generator::Activity, 500, 0), 1, None).expect("no file");
+        assert_eq!(records.len(), 500);
+        assert!(records.iter().all(|record| record.what == What::Fresh));
+        assert_eq!(records[499].at_ms, 4_990);
+        assert!(fault_hits(&records).is_empty());
+    }
+
+    #[test]
+    fn shares_are_met_roughly() {
+        let records = records(&plan(Generator::Trades, 10_000, 50_000), 1, None).expect("no file");
+        for (family, hits) in fault_hits(&records) {
+            assert!((350..650).contains(&hits), "{family}: {hits} of about 500");
+        }
+        assert_eq!(fault_hits(&records).len(), 6);
+    }
+
+    #[test]
+    fn a_removed_record_leaves_the_others_as_they_were() {
+        let whole = plan(Generator::Trades, 50, 200_000);
+        let mut shrunk = whole.clone();
+        shrunk.removed.extend([0, 7, 30]);
+        let mut expected = records(&whole, 9, None).expect("no file");
+        expected.retain(|record| ![0, 7, 30].contains(&record.index));
+        assert_eq!(records(&shrunk, 9, None).expect("no file"), expected);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn disorder_loses_nothing_and_repeats_only_what_was_sent(
+            seed: u64,
+            count in 1_u64..200,
+            share_ppm in 0_u32..=1_000_000,
+            activity: bool,
+        ) {
+            let generator = if activity { Generator::Activity } else { Generator::Trades };
+            let plan = plan(generator, count, share_ppm);
+            let sent = records(&plan, seed, None).expect("no file");
+            prop_assert_eq!(&sent, &records(&plan, seed, None).expect("no file"));
+
+            let mut first: BTreeMap<u64, &LoadRecord> = BTreeMap::new();
+            let mut ids = BTreeSet::new();
+            for record in &sent {
+                match &record.what {
+                    What::DuplicateOf(index) => {
+                        let original = first.get(index).expect("sent before");
+                        prop_assert_eq!(&original.id, &record.id);
+                        prop_assert_eq!(&original.payload, &record.payload);
+                    }
+                    What::Malformed(_) => {}
+                    What::Fresh | What::OutOfOrder | What::Late => {
+                        first.insert(record.index, record);
+                    }
+                }
+                if !matches!(record.what, What::DuplicateOf(_)) && let Some(id) = &record.id {
+                    prop_assert!(ids.insert(id.clone()), "{} twice", id);
+                }
+            }
+            prop_assert_eq!(first.len() as u64, count);
+            prop_assert!(sent.windows(2).all(|pair| pair[0].at_ms <= pair[1].at_ms));
+        }
+    }
+}

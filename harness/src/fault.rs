@@ -1,0 +1,43 @@
+//! Faults, one kind a file: how a scenario states it, and how a seed draws one.
+//!
+//! A fault acts from outside the cluster and the pipeline (process, network, disk, admin). What
+//! a runner does to bring it about is in [`action::FaultAction`].
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+
+pub mod action;
+pub mod broker_kill;
+pub mod delay;
+pub mod force_rebalance;
+pub mod kill;
+pub mod member_churn;
+pub mod network_cut;
+pub mod pause;
+pub mod power_loss;
+pub mod registry;
+pub mod rewind_committed;
+pub mod site;
+pub mod target;
+pub mod timing;
+
+use action::FaultAction;
+use site::Site;
+
+/// What a scenario states about one kind of fault.
+pub trait Fault: Debug + Send + Sync {
+    /// Draws one fault that begins at `at`: what to do, and for how long (`None`: it is over at
+    /// once). `None` if the site has nothing to hit just then.
+    fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn>;
+}
+
+/// One fault as drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawn {
+    /// What to do.
+    pub action: FaultAction,
+    /// For how long; `None` for what is over at once.
+    pub lasts: Option<Duration>,
+}

@@ -1,0 +1,60 @@
+//! `broker-kill`: a broker's process ends and starts again with its log.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::action::{BrokerChoice, FaultAction};
+use super::site::Site;
+use super::target::BrokerTarget;
+use super::{Drawn, Fault};
+use crate::scenario::range::Range;
+
+/// Takes a broker down for a while.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerKill {
+    #[serde(default = "BrokerTarget::any")]
+    target: BrokerTarget,
+    /// Until it starts again.
+    #[serde(rename = "for", default = "down_for")]
+    lasts: Range<Duration>,
+}
+
+impl BrokerTarget {
+    fn any() -> Self {
+        Self::Any
+    }
+}
+
+fn down_for() -> Range<Duration> {
+    Range {
+        low: Duration::from_secs(1),
+        high: Duration::from_secs(10),
+    }
+}
+
+impl Fault for BrokerKill {
+    fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
+        let lasts = self.lasts.draw(random);
+        let mut candidates: Vec<String> = (1..=site.brokers)
+            .map(|id| format!("broker-{id}"))
+            .collect();
+        let broker = match &self.target {
+            // Who leads is known only when the fault begins.
+            BrokerTarget::Chosen(leader @ BrokerChoice::LeaderOf { .. }) => leader.clone(),
+            BrokerTarget::Any | BrokerTarget::Chosen(BrokerChoice::Id(_)) => {
+                if let BrokerTarget::Chosen(BrokerChoice::Id(id)) = &self.target {
+                    candidates.retain(|name| *name == format!("broker-{id}"));
+                }
+                let name = site.take_one_of(candidates, at, at + lasts, random)?;
+                BrokerChoice::Id(name.strip_prefix("broker-")?.parse().ok()?)
+            }
+        };
+        Some(Drawn {
+            action: FaultAction::BrokerKill { broker },
+            lasts: Some(lasts),
+        })
+    }
+}

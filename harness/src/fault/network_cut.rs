@@ -1,0 +1,83 @@
+//! `network-cut`: nothing passes between two processes, one way or both.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::action::FaultAction;
+use super::site::Site;
+use super::target::LinkEnd;
+use super::{Drawn, Fault};
+use crate::scenario::range::Range;
+
+/// Cuts a link for a while.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkCut {
+    #[serde(default = "worker_and_broker")]
+    between: [LinkEnd; 2],
+    #[serde(default)]
+    direction: Direction,
+    #[serde(rename = "for")]
+    lasts: Range<Duration>,
+}
+
+/// Which way nothing passes.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Direction {
+    /// From the first to the second, or from the second to the first.
+    OneWay,
+    /// Neither way.
+    BothWays,
+    /// The seed picks.
+    #[default]
+    Any,
+}
+
+pub(super) fn worker_and_broker() -> [LinkEnd; 2] {
+    [
+        LinkEnd::Worker(super::target::WorkerTarget::Any),
+        LinkEnd::Broker(None),
+    ]
+}
+
+impl Fault for NetworkCut {
+    fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
+        let lasts = self.lasts.draw(random);
+        let [first, second] = &self.between;
+        let (mut from, mut to) = (first.pick(site, random)?, second.pick(site, random)?);
+        if from == to {
+            return None;
+        }
+        let both_ways = match self.direction {
+            Direction::OneWay => false,
+            Direction::BothWays => true,
+            Direction::Any => random.random(),
+        };
+        if !both_ways && random.random() {
+            std::mem::swap(&mut from, &mut to);
+        }
+        let link = link_name(&from, &to);
+        if !site.is_free(&link, at, at + lasts) {
+            return None;
+        }
+        site.take(&link, at, at + lasts);
+        Some(Drawn {
+            action: FaultAction::NetworkCut {
+                from,
+                to,
+                both_ways,
+            },
+            lasts: Some(lasts),
+        })
+    }
+}
+
+/// One name for both directions.
+fn link_name(a: &str, b: &str) -> String {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    format!("link {low} {high}")
+}

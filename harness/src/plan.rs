@@ -1,0 +1,256 @@
+//! A plan: everything that one seed decides, as a file. A runner only executes plans; the same
+//! build and plan give the same history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::action::FaultAction;
+use crate::scenario::load::Generator;
+
+pub mod bound;
+mod draw;
+pub mod stream;
+
+/// The format of plan files that this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// One run, with everything drawn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The scenario it was drawn from.
+    pub scenario: String,
+    /// The seed. A runner derives the world's randomness from it.
+    pub seed: u64,
+    /// The commit of the build that ran it; filled in by who runs it.
+    pub commit: Option<String>,
+    /// A hash of the build's lock file; filled in by who runs it.
+    pub lock_hash: Option<String>,
+    /// The pipeline under test, by the name the runner knows it by.
+    pub pipeline: String,
+    /// Wall clock of all hosts at the start, in milliseconds since 1970.
+    pub wall_ms_at_start: i64,
+    /// The brokers and links.
+    pub cluster: ClusterPlan,
+    /// The topics.
+    pub topics: Vec<TopicPlan>,
+    /// The consumer group of the workers.
+    pub group: String,
+    /// The worker processes.
+    pub workers: Vec<WorkerPlan>,
+    /// Settings handed to the pipeline.
+    pub settings: BTreeMap<String, String>,
+    /// What is sent.
+    pub load: LoadPlan,
+    /// How long the load is sent and faults happen, in milliseconds. Then everything is healed.
+    pub safety_ms: u64,
+    /// Within how many milliseconds after healing the topics must be drained; see [`bound`].
+    pub liveness_ms: u64,
+    /// The faults by their begin.
+    pub faults: Vec<PlannedFault>,
+}
+
+/// Brokers and links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterPlan {
+    /// How many brokers; ids from 1, named `broker-1` and so on.
+    pub brokers: u32,
+    /// Kafka's `group.initial.rebalance.delay.ms`.
+    pub group_initial_rebalance_delay_ms: u64,
+    /// Shortest one-way latency of a message, in microseconds.
+    pub latency_us_min: u64,
+    /// Longest one-way latency of a message, in microseconds.
+    pub latency_us_max: u64,
+}
+
+/// A topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicPlan {
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: i32,
+}
+
+/// A worker process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerPlan {
+    /// Its name.
+    pub name: String,
+    /// The host it runs on. Workers of one host share its files.
+    pub host: String,
+    /// Whether it is there from the start; others only join by a fault.
+    pub at_start: bool,
+}
+
+/// What is sent to the topics, and what is done to it on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadPlan {
+    /// The topic to send to.
+    pub topic: String,
+    /// Where the records come from.
+    pub source: Source,
+    /// Records sent a simulated second.
+    pub rate_per_s: u64,
+    /// Shares of records that something is done to.
+    pub disorder: Disorder,
+    /// Indices of records left out (by shrinking), see [`dataset::LoadRecord`].
+    pub removed: BTreeSet<u64>,
+}
+
+/// Where records come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// Made up from the seed.
+    Generator {
+        /// The kind of records.
+        generator: Generator,
+        /// How many.
+        records: u64,
+        /// How many keys they are spread over.
+        keys: u64,
+    },
+    /// Rows of a file of the data directory.
+    File {
+        /// The file's name.
+        name: String,
+        /// Rows left out at its beginning.
+        skip: u64,
+        /// Rows taken after these; fewer if the file ends.
+        take: u64,
+        /// Path of the field to use as key.
+        key: Option<String>,
+        /// Path of the field that holds the message id.
+        id: String,
+        /// What the file was when the plan was made; filled in by who runs it, and checked when
+        /// the file is read.
+        facts: Option<FileFacts>,
+    },
+}
+
+/// What identifies a file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileFacts {
+    /// XXH3-128 of its bytes as stored, in hexadecimal.
+    pub xxh3_128: String,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// Shares of records that something is done to, in parts per million.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disorder {
+    /// Sent again later with the same content.
+    pub duplicates_ppm: u32,
+    /// Sent twice in a row by the producer.
+    pub producer_sends_twice_ppm: u32,
+    /// Sent a second time to another partition.
+    pub same_id_other_partition_ppm: u32,
+    /// Trading places with a near neighbour.
+    pub out_of_order_ppm: u32,
+    /// Held back until much later records were sent.
+    pub late_ppm: u32,
+    /// Rows that no processor can read, sent in addition.
+    pub malformed_ppm: u32,
+}
+
+/// A fault and its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedFault {
+    /// When it begins, in milliseconds since the begin of the safety phase.
+    pub at_ms: u64,
+    /// For how many milliseconds; none for what is over at once. Healing ends it early.
+    pub for_ms: Option<u64>,
+    /// What to do.
+    pub action: FaultAction,
+}
+
+/// A plan file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Written by another version.
+    #[error("plan has format {found}, this version reads format {FORMAT}")]
+    Format {
+        /// The format it has.
+        found: u32,
+    },
+    /// Not a plan.
+    #[error("not a plan")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl Plan {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// It is no plan, or of another format; the format is looked at first.
+    pub fn from_json(text: &str) -> Result<Self, PlanError> {
+        #[derive(Deserialize)]
+        struct FormatOnly {
+            format: u32,
+        }
+        let FormatOnly { format } = serde_json::from_str(text)?;
+        if format != FORMAT {
+            return Err(PlanError::Format { found: format });
+        }
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The plan as people and tools read it.
+    ///
+    /// # Panics
+    /// Never: a plan holds only what JSON can say.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan has text keys and plain values")
+    }
+
+    /// Names of the worker hosts, each once, in plan order.
+    #[must_use]
+    pub fn worker_hosts(&self) -> Vec<&str> {
+        let mut hosts: Vec<&str> = Vec::new();
+        for worker in &self.workers {
+            if !hosts.contains(&worker.host.as_str()) {
+                hosts.push(&worker.host);
+            }
+        }
+        hosts
+    }
+
+    /// The partitions of a topic; none for a topic that is not in the plan.
+    #[must_use]
+    pub fn partitions(&self, topic: &str) -> Option<i32> {
+        self.topics
+            .iter()
+            .find(|plan| plan.name == topic)
+            .map(|plan| plan.partitions)
+    }
+
+    /// Whether its history takes a data file.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match &self.load.source {
+            Source::File { name, .. } => Some(name),
+            Source::Generator { .. } => None,
+        }
+    }
+
+    /// Notes which content of the data file the plan was made for. Without effect on a plan that
+    /// takes no file.
+    pub fn pin_file(&mut self, found: FileFacts) {
+        if let Source::File { facts, .. } = &mut self.load.source {
+            *facts = Some(found);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! How long draining may take once everything is healed.
+//!
+//! After healing, in the worst case that is still right behaviour, one after another:
+//!
+//! 1. a member that is gone is noticed: `session.timeout.ms`;
+//! 2. the others join anew: the group waits for them for the rebalance timeout, which for
+//!    librdkafka is `max.poll.interval.ms` (a member in a long batch joins at its next poll),
+//!    plus the broker's `group.initial.rebalance.delay.ms` for a group that was empty;
+//! 3. a client waits out its longest back-off before it finds a broker again
+//!    (`reconnect.backoff.max.ms`), and its requests in flight time out (`socket.timeout.ms`);
+//! 4. the backlog is worked off, at [`SLOWEST_RECORDS_PER_S`] at least.
+//!
+//! Steps 1 to 3 can happen twice (the first rebalance is overtaken by a second member that comes
+//! back), so they count double. Defaults are librdkafka's, from its `CONFIGURATION.md`.
+
+use std::collections::BTreeMap;
+
+/// What a pipeline has to manage, in records a second.
+pub const SLOWEST_RECORDS_PER_S: u64 = 100;
+
+/// Defaults of librdkafka, in milliseconds.
+const SESSION_TIMEOUT_MS: u64 = 45_000;
+const MAX_POLL_INTERVAL_MS: u64 = 300_000;
+const RECONNECT_BACKOFF_MAX_MS: u64 = 10_000;
+const SOCKET_TIMEOUT_MS: u64 = 60_000;
+
+/// The longest time for draining `records`, in milliseconds.
+///
+/// Settings under Kafka's names (`session.timeout.ms`, ...) replace the defaults.
+#[must_use]
+pub fn liveness_ms(
+    settings: &BTreeMap<String, String>,
+    group_initial_rebalance_delay_ms: u64,
+    records: u64,
+) -> u64 {
+    let setting = |name: &str, default: u64| {
+        settings
+            .get(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
+    };
+    let settle_ms = setting("session.timeout.ms", SESSION_TIMEOUT_MS)
+        + setting("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)
+        + group_initial_rebalance_delay_ms
+        + setting("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MAX_MS)
+        + setting("socket.timeout.ms", SOCKET_TIMEOUT_MS);
+    let backlog_ms = records
+        .saturating_mul(1_000)
+        .div_ceil(SLOWEST_RECORDS_PER_S);
+    2 * settle_ms + backlog_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_follows_settings_and_backlog() {
+        let mut settings = BTreeMap::new();
+        assert_eq!(liveness_ms(&settings, 3_000, 0), 2 * 418_000);
+        settings.insert("session.timeout.ms".to_owned(), "6000".to_owned());
+        settings.insert("max.poll.interval.ms".to_owned(), "20000".to_owned());
+        assert_eq!(liveness_ms(&settings, 3_000, 1_000), 2 * 99_000 + 10_000);
+    }
+}

@@ -1,0 +1,174 @@
+//! A scenario: what a pipeline is put through, as written in TOML. Ranges and choices in it are
+//! drawn by the seed (see [`crate::plan`]).
+
+use std::path::Path;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use crate::fault::Fault;
+use crate::fault::timing::Timing;
+use crate::verdict::CheckerName;
+
+pub mod choice;
+pub mod error;
+pub mod load;
+mod parse;
+pub mod range;
+mod suggestion;
+
+use choice::Choice;
+use error::ScenarioError;
+use load::Load;
+use range::Range;
+
+/// A checked scenario.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Folder and file, such as `fast/crash-restart`.
+    pub name: String,
+    /// Why it exists.
+    pub about: String,
+    /// The pipeline under test, by the name the runner knows it by.
+    pub pipeline: String,
+    /// The safety phase: the load is sent and faults happen for at least this long.
+    pub duration: Range<Duration>,
+    /// The brokers.
+    pub cluster: Cluster,
+    /// Topics by name; the pipeline consumes all of them.
+    pub topics: IndexMap<String, Topic>,
+    /// The worker processes.
+    pub workers: Workers,
+    /// Settings for the pipeline. Those with a dot in their name are Kafka's consumer
+    /// configuration (`session.timeout.ms`), which a pipeline hands to its client.
+    pub settings: IndexMap<String, Choice>,
+    /// What is sent to the topics.
+    pub load: Load,
+    /// The faults.
+    pub faults: Vec<FaultEntry>,
+    /// What must come out; nothing for a scenario that must pass.
+    pub expect: Option<Expect>,
+    /// Code points that at least one seed must reach.
+    pub must_reach: Vec<String>,
+}
+
+/// One `[[fault]]` entry.
+#[derive(Debug)]
+pub struct FaultEntry {
+    /// The kind, as written.
+    pub kind: &'static str,
+    /// When it begins.
+    pub timing: Timing,
+    /// What it does.
+    pub fault: Box<dyn Fault>,
+}
+
+/// The `[cluster]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// How many brokers, 1 to 5.
+    pub brokers: Range<u64>,
+    /// Kafka's `group.initial.rebalance.delay.ms`.
+    #[serde(default = "Cluster::initial_rebalance_delay")]
+    pub group_initial_rebalance_delay_ms: Range<u64>,
+    /// One-way latency of a message between two processes.
+    #[serde(default = "Cluster::latency")]
+    pub latency: Range<Duration>,
+}
+
+impl Cluster {
+    /// Kafka's default (`GroupCoordinatorConfig`).
+    fn initial_rebalance_delay() -> Range<u64> {
+        Range::fixed(3_000)
+    }
+
+    fn latency() -> Range<Duration> {
+        Range {
+            low: Duration::from_micros(200),
+            high: Duration::from_millis(2),
+        }
+    }
+}
+
+/// One `[topics.NAME]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// How many partitions.
+    pub partitions: Range<u64>,
+}
+
+/// The `[workers]` table.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workers {
+    /// How many are there from the start.
+    pub count: Range<u64>,
+    /// Where they run.
+    #[serde(default)]
+    pub hosts: Hosts,
+}
+
+/// Where the workers run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hosts {
+    /// All on one host, so that they share a sink file.
+    #[default]
+    OneHost,
+}
+
+/// The `[expect]` table of a scenario whose pipeline is wrong on purpose.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The checker that must catch it.
+    pub caught_by: CheckerName,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario file. Its name is the file's, with the folder it lies in.
+    ///
+    /// # Errors
+    /// The file can't be read, or is no scenario; the error points at the place.
+    pub fn read(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&name_of(path), &path.display().to_string(), &text)
+    }
+
+    /// Checks the text of a scenario; `file` is shown in errors.
+    ///
+    /// # Errors
+    /// The text is no scenario; the error points at the place.
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, ScenarioError> {
+        parse::parse(name, text).map_err(|problem| problem.in_file(file, text))
+    }
+}
+
+/// `scenarios/fast/steady.toml` is `fast/steady`.
+fn name_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    match path.parent().and_then(Path::file_name) {
+        Some(folder) => format!("{}/{stem}", folder.to_string_lossy()),
+        None => stem.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_folder_and_file() {
+        assert_eq!(
+            name_of(Path::new("scenarios/fast/steady.toml")),
+            "fast/steady"
+        );
+        assert_eq!(name_of(Path::new("steady.toml")), "steady");
+    }
+}

@@ -1,0 +1,352 @@
+//! From text to a checked [`Scenario`].
+//!
+//! `[[fault]]` entries are read by their kind, one type each, and without serde's tagged enums,
+//! which lose the place of an error.
+
+use std::borrow::Cow;
+use std::ops::Range as Span;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
+
+use super::choice::Choice;
+use super::error::Problem;
+use super::load::Load;
+use super::range::{Drawable, Range};
+use super::suggestion::{nearest, quoted_words};
+use super::{Cluster, Expect, FaultEntry, Scenario, Topic, Workers};
+use crate::fault::registry;
+use crate::fault::timing::Timing;
+
+/// Everything but the faults.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    about: String,
+    pipeline: String,
+    duration_s: Range<u64>,
+    cluster: Cluster,
+    topics: IndexMap<String, Topic>,
+    workers: Workers,
+    #[serde(default)]
+    settings: IndexMap<String, Choice>,
+    load: Load,
+    expect: Option<Expect>,
+    #[serde(default)]
+    must_reach: MustReach,
+}
+
+/// The `[must_reach]` table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MustReach {
+    probes: Vec<String>,
+}
+
+/// Keys that every `[[fault]]` entry can have besides those of its kind.
+const COMMON_FAULT_KEYS: [&str; 3] = ["kind", "at", "every"];
+
+pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
+    let mut table = DeTable::parse(text).map_err(|error| from_toml(&error, text, &[]))?;
+    let places = table.clone();
+    let faults = take_faults(&mut table, text)?;
+    let document = Document::deserialize(Deserializer::from(table))
+        .map_err(|error| from_toml(&error, text, &["fault"]))?;
+    let scenario = Scenario {
+        name: name.to_owned(),
+        about: document.about.trim().to_owned(),
+        pipeline: document.pipeline,
+        duration: Range {
+            low: Duration::from_secs(document.duration_s.low),
+            high: Duration::from_secs(document.duration_s.high),
+        },
+        cluster: document.cluster,
+        topics: document.topics,
+        workers: document.workers,
+        settings: document.settings,
+        load: document.load,
+        faults,
+        expect: document.expect,
+        must_reach: document.must_reach.probes,
+    };
+    check(&scenario, &places)?;
+    Ok(scenario)
+}
+
+/// Takes the `[[fault]]` entries out of the document.
+fn take_faults(table: &mut Spanned<DeTable<'_>>, text: &str) -> Result<Vec<FaultEntry>, Problem> {
+    let Some(entries) = table.get_mut().remove("fault") else {
+        return Ok(Vec::new());
+    };
+    let span = entries.span();
+    let DeValue::Array(entries) = entries.into_inner() else {
+        return Err(Problem::new(
+            "faults are a list",
+            span,
+            "write [[fault]] with two brackets",
+        ));
+    };
+    entries
+        .into_iter()
+        .map(|entry| parse_fault(entry, text))
+        .collect()
+}
+
+fn parse_fault(entry: Spanned<DeValue<'_>>, text: &str) -> Result<FaultEntry, Problem> {
+    let span = entry.span();
+    let DeValue::Table(mut table) = entry.into_inner() else {
+        return Err(Problem::new("a fault is a table", span, "not a table"));
+    };
+    let kind = take_kind(&mut table, &span)?;
+    let timing = take_timing(&mut table, &span, text)?;
+    let rest = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
+    let fault = (kind.parse)(rest).map_err(|error| from_toml(&error, text, &COMMON_FAULT_KEYS))?;
+    Ok(FaultEntry {
+        kind: kind.name,
+        timing,
+        fault,
+    })
+}
+
+fn take_kind(
+    table: &mut DeTable<'_>,
+    span: &Span<usize>,
+) -> Result<&'static registry::Kind, Problem> {
+    let names = || registry::KINDS.iter().map(|kind| kind.name);
+    let listed = || names().collect::<Vec<_>>().join(", ");
+    let Some(value) = table.remove("kind") else {
+        let mut problem = Problem::new("a fault without a kind", span.clone(), "`kind` is missing");
+        problem.help = Some(format!("one of {}", listed()));
+        return Err(problem);
+    };
+    let kind_span = value.span();
+    let name = value.into_inner();
+    let name = name.as_str().unwrap_or_default();
+    registry::find(name).ok_or_else(|| {
+        let label = nearest(name, names()).map_or_else(
+            || "not a kind of fault".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let mut problem = Problem::new(format!("unknown kind of fault `{name}`"), kind_span, label);
+        problem.help = Some(format!("one of {}", listed()));
+        problem
+    })
+}
+
+fn take_timing(table: &mut DeTable<'_>, span: &Span<usize>, text: &str) -> Result<Timing, Problem> {
+    let mut take = |key: &str| -> Result<Option<Range<Duration>>, Problem> {
+        table
+            .remove(key)
+            .map(|value| Range::deserialize(ValueDeserializer::from(value)))
+            .transpose()
+            .map_err(|error| from_toml(&error, text, &[]))
+    };
+    match (take("at")?, take("every")?) {
+        (Some(at), None) => Ok(Timing::At(at)),
+        (None, Some(every)) => Ok(Timing::Every(every)),
+        (Some(_), Some(_)) => Err(Problem::new(
+            "a fault with both `at` and `every`",
+            span.clone(),
+            "it happens once, or again and again",
+        )),
+        (None, None) => Err(Problem::new(
+            "a fault without a time",
+            span.clone(),
+            "needs `at = \"12s\"` or `every = \"1s..10s\"`",
+        )),
+    }
+}
+
+/// Says what TOML or serde found wrong, in our words where the word is unknown.
+fn from_toml(error: &toml::de::Error, text: &str, more_candidates: &[&str]) -> Problem {
+    let message = error.message();
+    let span = error.span().unwrap_or(0..text.len().min(1));
+    let words = quoted_words(message);
+    let unknown = ["unknown field", "unknown variant"]
+        .iter()
+        .any(|start| message.starts_with(start));
+    let Some((word, expected)) = words.split_first().filter(|_| unknown) else {
+        return Problem::new(first_line(message), span, "here");
+    };
+    let what = if message.starts_with("unknown field") {
+        "key"
+    } else {
+        "value"
+    };
+    let candidates: Vec<&str> = expected.iter().chain(more_candidates).copied().collect();
+    let label = nearest(word, candidates.iter().copied()).map_or_else(
+        || format!("not a {what} here"),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let mut problem = Problem::new(format!("unknown {what} `{word}`"), span, label);
+    problem.help =
+        (!candidates.is_empty()).then(|| format!("known here: {}", candidates.join(", ")));
+    problem
+}
+
+fn first_line(message: &str) -> Cow<'_, str> {
+    message.lines().next().unwrap_or("not readable").into()
+}
+
+/// Checks what a type can't say.
+fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Problem> {
+    let at = |path: &[&str]| place(places, path);
+    if scenario.about.is_empty() {
+        return Err(Problem::new(
+            "a scenario needs a reason",
+            at(&["about"]),
+            "say why it exists",
+        ));
+    }
+    check_count(
+        "brokers",
+        scenario.cluster.brokers,
+        1..=5,
+        at(&["cluster", "brokers"]),
+    )?;
+    check_count(
+        "workers",
+        scenario.workers.count,
+        1..=50,
+        at(&["workers", "count"]),
+    )?;
+    let duration_s = Range {
+        low: scenario.duration.low.as_secs(),
+        high: scenario.duration.high.as_secs(),
+    };
+    check_count("seconds", duration_s, 1..=86_400, at(&["duration_s"]))?;
+    if scenario.topics.is_empty() {
+        return Err(Problem::new(
+            "no topic",
+            at(&["topics"]),
+            "needs a [topics.NAME] table",
+        ));
+    }
+    for (name, topic) in &scenario.topics {
+        let span = at(&["topics", name, "partitions"]);
+        check_count("partitions", topic.partitions, 1..=1_000, span)?;
+    }
+    check_load(scenario, &at)
+}
+
+fn check_load(scenario: &Scenario, at: &impl Fn(&[&str]) -> Span<usize>) -> Result<(), Problem> {
+    let load = &scenario.load;
+    let whole = || at(&["load"]);
+    match (&load.generator, &load.file) {
+        (Some(_), None) => {
+            let misplaced = [("skip", load.skip), ("take", load.take)];
+            if let Some((key, _)) = misplaced.iter().find(|(_, range)| range.is_some()) {
+                return Err(Problem::new(
+                    format!("`{key}` without a `file`"),
+                    at(&["load", key]),
+                    "only for a file",
+                ));
+            }
+            if load.key.is_some() || load.id.is_some() {
+                return Err(Problem::new(
+                    "a generator knows its key and id",
+                    whole(),
+                    "`key` and `id` are for a file",
+                ));
+            }
+            let Some(records) = load.records else {
+                return Err(Problem::new(
+                    "how many records?",
+                    whole(),
+                    "`records` is missing",
+                ));
+            };
+            check_count("records", records, 1..=10_000_000, at(&["load", "records"]))?;
+            if let Some(keys) = load.keys {
+                check_count("keys", keys, 1..=1_000_000, at(&["load", "keys"]))?;
+            }
+        }
+        (None, Some(_)) => {
+            let misplaced = [("records", load.records), ("keys", load.keys)];
+            if let Some((key, _)) = misplaced.iter().find(|(_, range)| range.is_some()) {
+                return Err(Problem::new(
+                    format!("`{key}` with a `file`"),
+                    at(&["load", key]),
+                    "only for a generator; a file has `skip` and `take`",
+                ));
+            }
+            let Some(take) = load.take else {
+                return Err(Problem::new("how many rows?", whole(), "`take` is missing"));
+            };
+            check_count("rows", take, 1..=10_000_000, at(&["load", "take"]))?;
+        }
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(
+                "a load with both `generator` and `file`",
+                at(&["load", "file"]),
+                "one of them",
+            ));
+        }
+        (None, None) => {
+            return Err(Problem::new(
+                "a load of what?",
+                whole(),
+                "needs `generator = \"trades\"` or `file = \"NAME.jsonl.gz\"`",
+            ));
+        }
+    }
+    check_count(
+        "records a second",
+        load.rate_per_s,
+        1..=1_000_000,
+        at(&["load", "rate_per_s"]),
+    )?;
+    match &load.topic {
+        Some(topic) if !scenario.topics.contains_key(topic) => Err(Problem::new(
+            format!("no topic `{topic}`"),
+            at(&["load", "topic"]),
+            nearest(topic, scenario.topics.keys().map(String::as_str)).map_or_else(
+                || "not in [topics]".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
+        )),
+        None if scenario.topics.len() > 1 => Err(Problem::new(
+            "which topic is the load for?",
+            whole(),
+            "`topic` is missing, and there are several",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_count<T: Drawable>(
+    what: &str,
+    range: Range<T>,
+    allowed: std::ops::RangeInclusive<u64>,
+    span: Span<usize>,
+) -> Result<(), Problem> {
+    if allowed.contains(&range.low.units()) && allowed.contains(&range.high.units()) {
+        return Ok(());
+    }
+    let label = format!("{} to {}", allowed.start(), allowed.end());
+    Err(Problem::new(
+        format!("too few or too many {what}"),
+        span,
+        label,
+    ))
+}
+
+/// Where a key's value is written; the nearest table that is there for one that is missing.
+fn place(document: &Spanned<DeTable<'_>>, path: &[&str]) -> Span<usize> {
+    let mut table = document.get_ref();
+    let mut span = 0..0;
+    for key in path {
+        let Some(value) = table.get(*key) else {
+            return span;
+        };
+        span = value.span();
+        match value.get_ref().as_table() {
+            Some(inner) => table = inner,
+            None => return span,
+        }
+    }
+    span
+}

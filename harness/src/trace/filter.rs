@@ -1,0 +1,1 @@
+//! Narrows a trace to what a reader asked for.

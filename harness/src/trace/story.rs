@@ -1,0 +1,1 @@
+//! Tells a trace as lines for people.

@@ -1,0 +1,103 @@
+//! What came out of a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checker::violation::Violation;
+
+/// What a runner says about one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// How it went.
+    pub outcome: Outcome,
+    /// Hash of the whole trace, 32 hexadecimal digits. Same build, same plan: same hash.
+    pub trace_hash: String,
+    /// Hash of the sink's final content, 32 hexadecimal digits.
+    pub final_state_hash: String,
+    /// How much simulated time passed.
+    pub simulated_ns: u64,
+    /// How often each kind of fault took effect, load families included.
+    pub fault_hits: BTreeMap<String, u64>,
+    /// How often each probe was reached.
+    pub probes: BTreeMap<String, u64>,
+    /// Other counts worth a look: `records`, `rebalances`, ...
+    pub counters: BTreeMap<String, u64>,
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Outcome {
+    /// No checker found anything.
+    Passed,
+    /// At least one checker did.
+    Failed {
+        /// What they found, in the order of the checkers.
+        violations: Vec<Violation>,
+    },
+    /// The run has no answer: it was stopped from outside, or the simulator itself failed.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Outcome {
+    /// The outcome of what the checkers found.
+    #[must_use]
+    pub fn of(violations: Vec<Violation>) -> Self {
+        if violations.is_empty() {
+            Self::Passed
+        } else {
+            Self::Failed { violations }
+        }
+    }
+
+    /// What the checkers found; empty unless it failed.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Failed { violations } => violations,
+            Self::Passed | Self::Unknown { .. } => &[],
+        }
+    }
+
+    /// Whether a violation of this checker is among what was found.
+    #[must_use]
+    pub fn caught_by(&self, checker: CheckerName) -> bool {
+        self.violations()
+            .iter()
+            .any(|violation| violation.kind.checker() == checker)
+    }
+}
+
+/// A family of checks, by the name people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckerName {
+    /// Nothing lost, nothing counted twice, nothing wrong.
+    Completeness,
+    /// The accounting adds up.
+    Conservation,
+    /// Rows follow offsets.
+    Order,
+    /// Drained in time.
+    Liveness,
+    /// No process failed.
+    Panic,
+}
+
+impl fmt::Display for CheckerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Completeness => "completeness",
+            Self::Conservation => "conservation",
+            Self::Order => "order",
+            Self::Liveness => "liveness",
+            Self::Panic => "panic",
+        })
+    }
+}
