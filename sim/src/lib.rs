@@ -15,11 +15,19 @@
 //! In a normal build the world works as it is (its own tests are plain `cargo test`); only code
 //! that asks libc for the time or for randomness needs a simulated build (`--cfg madsim`).
 
+mod boot;
 pub mod byte_stream;
 mod coroutine;
 pub mod descriptor;
 mod executor;
+mod futex;
 pub mod host;
+#[cfg(madsim)]
+mod interpose;
+#[cfg(madsim)]
+pub mod interpose_check;
+#[cfg(target_os = "linux")]
+pub mod isolation;
 pub mod kafka;
 mod kafka_events;
 pub mod kafka_linkage;
@@ -37,4 +45,34 @@ pub mod world;
 pub mod disk;
 pub mod disk_fault;
 mod disk_file;
+#[cfg_attr(
+    not(any(test, whitewater_sqlite)),
+    expect(dead_code, reason = "only SQLite locks files")
+)]
+mod disk_locks;
 pub mod disk_loss;
+#[cfg_attr(
+    not(any(test, whitewater_sqlite)),
+    expect(dead_code, reason = "only SQLite asks whose disk it is on")
+)]
+pub mod disk_mount;
+#[cfg_attr(
+    not(any(test, whitewater_sqlite)),
+    expect(dead_code, reason = "only SQLite opens files")
+)]
+mod disk_open;
+pub mod disk_volume;
+#[cfg(any(test, whitewater_sqlite))]
+mod sqlite_commit;
+#[cfg(test)]
+mod sqlite_crash_tests;
+#[cfg(any(test, whitewater_sqlite))]
+pub mod sqlite_exec;
+#[cfg(any(test, whitewater_sqlite))]
+pub mod sqlite_ffi;
+#[cfg(any(test, whitewater_sqlite))]
+mod sqlite_file;
+#[cfg(any(test, whitewater_sqlite))]
+pub mod sqlite_step;
+#[cfg(any(test, whitewater_sqlite))]
+pub mod sqlite_vfs;

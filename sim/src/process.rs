@@ -68,6 +68,7 @@ pub(crate) struct Process {
     pub(crate) ip: IpAddr,
     /// Counts the starts.
     pub(crate) incarnation: u64,
+    pid: u32,
     running: bool,
     paused: bool,
     /// Tasks that became ready while the process was paused.
@@ -88,6 +89,7 @@ impl Process {
             host,
             ip,
             incarnation: 0,
+            pid: 0,
             running: false,
             paused: false,
             held: Vec::new(),
@@ -114,7 +116,11 @@ impl Process {
 pub(crate) struct Processes {
     processes: Vec<Process>,
     paused: u32,
+    last_pid: u32,
 }
+
+/// The pid of the harness; those of started processes follow.
+const FIRST_PID: u32 = 1_000;
 
 impl Processes {
     pub(crate) fn with_harness() -> Self {
@@ -122,9 +128,11 @@ impl Processes {
         let mut harness = Process::new("harness", HARNESS_HOST, ip);
         harness.running = true;
         harness.incarnation = 1;
+        harness.pid = FIRST_PID;
         Self {
             processes: vec![harness],
             paused: 0,
+            last_pid: FIRST_PID,
         }
     }
 
@@ -233,6 +241,8 @@ where
 fn begin(id: ProcessId) {
     world::with(|world| {
         let mut processes = world.processes.borrow_mut();
+        processes.last_pid += 1;
+        let pid = processes.last_pid;
         let process = processes.get_mut(id);
         assert!(!process.running, "{} runs already", process.name);
         assert!(
@@ -242,6 +252,7 @@ fn begin(id: ProcessId) {
         );
         process.running = true;
         process.incarnation += 1;
+        process.pid = pid;
         process.status = None;
         process.signals.clear();
         drop(processes);
@@ -499,6 +510,12 @@ pub fn ip(process: ProcessId) -> IpAddr {
 #[track_caller]
 pub fn incarnation(process: ProcessId) -> u64 {
     world::with(|world| world.processes.borrow().get(process).incarnation)
+}
+
+/// What `getpid` says in the process: another number for each start.
+#[track_caller]
+pub fn pid(process: ProcessId) -> u32 {
+    world::with(|world| world.processes.borrow().get(process).pid)
 }
 
 /// The process named `name`.

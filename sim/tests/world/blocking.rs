@@ -99,7 +99,11 @@ fn a_wake_up_during_a_blocking_call_is_not_lost() {
                     blocked = true;
                     task::block_on(time::sleep(ms(10)));
                 }
-                if was_open { Poll::Ready(()) } else { Poll::Pending }
+                if was_open {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
             }));
             time::sleep(ms(5)).await;
             gate.open();

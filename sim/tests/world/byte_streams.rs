@@ -62,7 +62,10 @@ fn a_writer_waits_for_its_reader() {
             write_all(&mut client, &vec![7; 1 << 20]).await.unwrap();
         });
         time::sleep(ms(1_000)).await;
-        assert!(!writer.is_finished(), "a megabyte went out, and nobody reads");
+        assert!(
+            !writer.is_finished(),
+            "a megabyte went out, and nobody reads"
+        );
         assert_eq!(read_to_end(&mut server).await.unwrap().len(), 1 << 20);
         writer.await.unwrap();
     });
@@ -75,7 +78,9 @@ fn peeking_leaves_the_bytes() {
         write_all(&mut client, b"whitewater").await.unwrap();
         drop(client);
         let mut buffer = [0; 5];
-        let peeked = poll_fn(|context| server.poll_peek(context, &mut buffer)).await.unwrap();
+        let peeked = poll_fn(|context| server.poll_peek(context, &mut buffer))
+            .await
+            .unwrap();
         assert_eq!(&buffer[..peeked], b"white");
         assert_eq!(read_to_end(&mut server).await.unwrap(), b"whitewater");
     });

@@ -34,7 +34,9 @@ fn busy_program() -> Vec<Step> {
 
 #[test]
 fn other_seeds_give_other_histories() {
-    let mut hashes: Vec<u128> = (1..=50).map(|seed| execute(seed, busy_program()).0).collect();
+    let mut hashes: Vec<u128> = (1..=50)
+        .map(|seed| execute(seed, busy_program()).0)
+        .collect();
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(hashes.len(), 50);
@@ -43,8 +45,13 @@ fn other_seeds_give_other_histories() {
 #[test]
 fn a_fresh_thread_makes_no_difference() {
     let here = execute(9, busy_program());
-    #[expect(clippy::disallowed_methods, reason = "worlds on two threads are what is compared")]
-    let there = std::thread::spawn(|| execute(9, busy_program()).0).join().unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "worlds on two threads are what is compared"
+    )]
+    let there = std::thread::spawn(|| execute(9, busy_program()).0)
+        .join()
+        .unwrap();
     assert_eq!(here.0, there);
     assert!(here.1.iter().any(|event| event.kind == "talked"));
 }

@@ -33,7 +33,11 @@ fn the_seed_decides_who_runs_next() {
     let mut orders: Vec<_> = (1..=20).map(order).collect();
     orders.sort();
     orders.dedup();
-    assert!(orders.len() > 15, "20 seeds gave only {} orders", orders.len());
+    assert!(
+        orders.len() > 15,
+        "20 seeds gave only {} orders",
+        orders.len()
+    );
 }
 
 #[test]
@@ -145,7 +149,10 @@ fn a_deadlock_names_the_tasks_that_wait() {
     assert_eq!(tasks[1].process, "worker");
     assert!(tasks[1].blocked);
     let text = error.to_string();
-    assert!(text.contains("task 2 of worker waits in a blocking call"), "{text}");
+    assert!(
+        text.contains("task 2 of worker waits in a blocking call"),
+        "{text}"
+    );
     assert!(text.contains("execution.rs"), "{text}");
 }
 
@@ -207,11 +214,12 @@ fn outside_of_a_world_the_panic_says_so() {
 #[test]
 fn a_wake_up_from_another_thread_is_refused() {
     run(1, async {
-        let waker = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(context.waker().clone())
-        })
-        .await;
-        #[expect(clippy::disallowed_methods, reason = "what is tested is a thread's wake-up")]
+        let waker =
+            std::future::poll_fn(|context| std::task::Poll::Ready(context.waker().clone())).await;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is tested is a thread's wake-up"
+        )]
         let refused = std::thread::spawn(move || waker.wake()).join();
         let message = *refused.unwrap_err().downcast::<String>().unwrap();
         assert!(message.contains("woken from another thread"), "{message}");

@@ -23,7 +23,11 @@ fn a_cut_holds_messages_back_and_healing_delivers_them_in_order() {
         for n in 1..=3_u64 {
             connection.send(Box::new(n), 8).unwrap();
         }
-        assert!(time::timeout(ms(60_000), receive(&connection)).await.is_err());
+        assert!(
+            time::timeout(ms(60_000), receive(&connection))
+                .await
+                .is_err()
+        );
         heal(HARNESS_HOST, host);
         let healed_at = time::now();
         for n in 1..=3 {
@@ -69,9 +73,17 @@ fn connecting_over_a_cut_hangs_and_goes_on_after_healing() {
         run(1, async move {
             let (host, _) = doubling_server();
             time::sleep(ms(1)).await;
-            let ends = if direction { (HARNESS_HOST, host) } else { (host, HARNESS_HOST) };
+            let ends = if direction {
+                (HARNESS_HOST, host)
+            } else {
+                (host, HARNESS_HOST)
+            };
             cut(ends.0, ends.1);
-            assert!(time::timeout(ms(10_000), connect(server_address())).await.is_err());
+            assert!(
+                time::timeout(ms(10_000), connect(server_address()))
+                    .await
+                    .is_err()
+            );
             let attempt = task::spawn(connect(server_address()));
             time::sleep(ms(10_000)).await;
             assert!(!attempt.is_finished());

@@ -77,7 +77,10 @@ fn nobody_listens_so_the_connection_is_refused() {
         let address = server_address();
         let other_port = SocketAddr::new(address.ip(), 1);
         let kind = |result: std::io::Result<Connection>| result.unwrap_err().kind();
-        assert_eq!(kind(connect(other_port).await), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            kind(connect(other_port).await),
+            ErrorKind::ConnectionRefused
+        );
         process::kill(server);
         assert_eq!(kind(connect(address).await), ErrorKind::ConnectionRefused);
         let nowhere = "10.0.99.9:1".parse().unwrap();

@@ -33,7 +33,12 @@ fn a_process_ends_when_its_main_returns() {
         time::sleep(ms(20)).await;
         let kinds: Vec<_> = trace::take()
             .iter()
-            .map(|event| (event.process.to_string(), event.text("phase").map(str::to_owned)))
+            .map(|event| {
+                (
+                    event.process.to_string(),
+                    event.text("phase").map(str::to_owned),
+                )
+            })
             .collect();
         let of = |phase: &str| ("worker".to_owned(), Some(phase.to_owned()));
         assert_eq!(kinds, [of("started"), of("exited")]);
@@ -151,7 +156,11 @@ fn wakers_of_a_dead_incarnation_do_nothing() {
         let old = wakers.borrow()[0].clone();
         old.wake();
         time::sleep(ms(1)).await;
-        assert_eq!(polls.get(), 2, "the first incarnation's waker woke somebody");
+        assert_eq!(
+            polls.get(),
+            2,
+            "the first incarnation's waker woke somebody"
+        );
         let new = wakers.borrow()[1].clone();
         new.wake();
         time::sleep(ms(1)).await;

@@ -132,20 +132,31 @@ async fn take_step(shared: &Rc<Shared>, step: Step, may_block: bool) {
             note("spawned", task.id().0);
         }
         Step::Send => {
-            shared.channel.items.borrow_mut().push_back(task::current_id().0);
+            shared
+                .channel
+                .items
+                .borrow_mut()
+                .push_back(task::current_id().0);
             let waiting = shared.channel.waiting.take();
             waiting.into_iter().for_each(Waker::wake);
         }
         Step::Receive => {
-            let received = time::timeout(ms(5), poll_fn(|context| {
-                match shared.channel.items.borrow_mut().pop_front() {
-                    Some(item) => Poll::Ready(item),
-                    None => {
-                        shared.channel.waiting.borrow_mut().push(context.waker().clone());
-                        Poll::Pending
-                    }
-                }
-            }));
+            let received = time::timeout(
+                ms(5),
+                poll_fn(
+                    |context| match shared.channel.items.borrow_mut().pop_front() {
+                        Some(item) => Poll::Ready(item),
+                        None => {
+                            shared
+                                .channel
+                                .waiting
+                                .borrow_mut()
+                                .push(context.waker().clone());
+                            Poll::Pending
+                        }
+                    },
+                ),
+            );
             note("received", received.await.unwrap_or(0));
         }
         Step::Draw => note("drawn", random::below(1_000_000)),

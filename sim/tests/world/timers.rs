@@ -17,7 +17,12 @@ const SLACK: Duration = Duration::from_micros(20);
 #[test]
 fn sleeping_takes_simulated_time_and_has_no_minimum() {
     run(1, async {
-        for duration in [Duration::ZERO, Duration::from_nanos(1), ms(1), ms(3_600_000)] {
+        for duration in [
+            Duration::ZERO,
+            Duration::from_nanos(1),
+            ms(1),
+            ms(3_600_000),
+        ] {
             let before = time::now();
             time::sleep(duration).await;
             let took = time::now() - before;
@@ -50,9 +55,11 @@ fn timers_fire_in_order() {
 fn a_sleep_can_be_moved() {
     run(1, async {
         let mut sleep = pin!(time::sleep(ms(10)));
-        assert!(std::future::poll_fn(|c| std::task::Poll::Ready(sleep.as_mut().poll(c)))
-            .await
-            .is_pending());
+        assert!(
+            std::future::poll_fn(|c| std::task::Poll::Ready(sleep.as_mut().poll(c)))
+                .await
+                .is_pending()
+        );
         sleep.reset(ms(50));
         assert_eq!(sleep.deadline(), ms(50));
         sleep.as_mut().await;
@@ -69,7 +76,10 @@ fn a_dropped_timer_is_cancelled() {
         assert_eq!(pending, Err(Elapsed));
         time::now()
     });
-    assert!(end < ms(6), "the run waited for a timer that nobody holds: {end:?}");
+    assert!(
+        end < ms(6),
+        "the run waited for a timer that nobody holds: {end:?}"
+    );
 }
 
 #[test]
