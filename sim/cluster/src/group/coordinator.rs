@@ -31,7 +31,7 @@ use crate::topic_catalog::TopicCatalog;
 pub struct GroupCoordinator {
     settings: BrokerSettings,
     pub(super) groups: Groups,
-    timers: Timers,
+    pub(super) timers: Timers,
     member_ids: MemberIds,
 }
 
@@ -224,14 +224,14 @@ impl Groups {
             from: GroupState::Dead,
             to: group.state,
             generation: group.generation,
-            reason: format!("loaded with {} members", group.members.len()),
+            reason: format!("loaded, members: {}", group.members.len()),
         });
         for member_id in group.members.keys().cloned().collect::<Vec<_>>() {
             group.renew_session(cx, &member_id);
         }
         let max = usize::try_from(cx.settings.group_max_size).unwrap_or(0);
         if group.members.len() > max {
-            let reason = format!("loaded with {} members, {max} allowed", group.members.len());
+            let reason = format!("loaded, members: {}, allowed: {max}", group.members.len());
             group.prepare_rebalance(cx, reason);
         }
     }

@@ -113,10 +113,12 @@ impl Group {
         cx.timers.cancel(&self.join_key());
         self.initial_join = None;
         let removed = self.remove_members_not_rejoined(cx);
-        let reason = if removed.is_empty() {
-            trigger.to_owned()
-        } else {
+        let reason = if !removed.is_empty() {
             format!("{trigger}: {} did not rejoin", removed.join(", "))
+        } else if self.members.is_empty() {
+            "no members left".to_owned()
+        } else {
+            trigger.to_owned()
         };
 
         if !self.elect_joined_leader() && !self.members.is_empty() {

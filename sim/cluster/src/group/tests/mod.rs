@@ -1,1 +1,17 @@
+//! The coordinator's rules, as scripts of requests with the answers Kafka gives.
 
+mod committing;
+mod describing;
+mod expiring;
+mod fetching;
+mod joining;
+mod leaving;
+mod loading;
+mod rebalancing;
+mod script;
+mod script_requests;
+mod sessions;
+mod state_machine;
+mod static_members;
+mod syncing;
+mod versions;
