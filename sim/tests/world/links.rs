@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use whitewater_sim::host::HARNESS_HOST;
-use whitewater_sim::link::{clear_delay, cut, heal, heal_all, set_delay};
+use whitewater_sim::link::{clear_delay, cut, heal, heal_all, set_delay, set_latency};
 use whitewater_sim::network::connect;
 use whitewater_sim::process::HARNESS;
 use whitewater_sim::{task, time};
@@ -120,5 +120,8 @@ fn a_delay_concerns_one_direction_of_one_link() {
         clear_delay(HARNESS, server);
         clear_delay(HARNESS_HOST, host);
         assert!(round_trip().await < ms(3));
+        set_latency(ms(20)..ms(30));
+        let usual = round_trip().await;
+        assert!(usual >= ms(40) && usual < ms(62), "{usual:?}");
     });
 }
