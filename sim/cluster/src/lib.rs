@@ -29,6 +29,10 @@ mod produce;
 pub mod record_batch;
 pub mod request;
 pub mod requester;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tcp")]
 pub mod tcp;
 pub mod timestamp_type;

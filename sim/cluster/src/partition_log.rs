@@ -218,3 +218,148 @@ impl PartitionLog {
             .partition_point(|batch| batch.last_offset() < offset))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{APPEND_RULES, record_batch, values};
+
+    fn append(log: &mut PartitionLog, timestamps_and_values: &[(i64, &str)], epoch: i32) -> i64 {
+        let batch = record_batch(timestamps_and_values);
+        let appended = log.append(batch, &APPEND_RULES, epoch).unwrap();
+        appended.base_offset
+    }
+
+    fn entry(epoch: i32, offset: i64) -> EpochEntry {
+        EpochEntry { epoch, offset }
+    }
+
+    #[test]
+    fn only_offsets_between_start_and_end_can_be_read() {
+        let mut log = PartitionLog::default();
+        append(&mut log, &[(1, "a"), (1, "b")], 0);
+        for outside in [-1, 3] {
+            let read = log.read(outside, 100, true);
+            assert_eq!(read, Err(ResponseError::OffsetOutOfRange));
+        }
+        assert_eq!(log.read(2, 100, true), Ok(Bytes::new()));
+        let from_within = values(&log.read(1, 0, true).unwrap());
+        assert_eq!(from_within, [(0, "a".to_owned()), (1, "b".to_owned())]);
+        assert_eq!(log.read(0, 10, false), Ok(Bytes::new()));
+    }
+
+    #[test]
+    fn an_epoch_ends_where_the_next_begins() {
+        let mut log = PartitionLog::default();
+        assert_eq!(log.end_offset_for_epoch(0), EpochEntry::UNDEFINED);
+        log.assign_epoch(0);
+        append(&mut log, &[(1, "a"), (1, "b")], 0);
+        log.assign_epoch(2);
+        log.assign_epoch(4);
+        append(&mut log, &[(1, "c")], 4);
+        assert_eq!(log.end_offset_for_epoch(-1), EpochEntry::UNDEFINED);
+        assert_eq!(log.end_offset_for_epoch(0), entry(0, 2));
+        // Epoch 2 wrote nothing.
+        assert_eq!(log.end_offset_for_epoch(3), entry(0, 2));
+        assert_eq!(log.end_offset_for_epoch(4), entry(4, 3));
+        assert_eq!(log.end_offset_for_epoch(5), EpochEntry::UNDEFINED);
+        assert_eq!(log.epoch_for_offset(1), Some(0));
+        assert_eq!(log.epoch_for_offset(2), Some(4));
+    }
+
+    #[test]
+    fn a_timestamp_finds_the_first_record_that_is_not_older() {
+        let mut log = PartitionLog::default();
+        assert_eq!(log.offset_for_timestamp(0), Ok(None));
+        append(&mut log, &[(50, "a"), (10, "b")], 0);
+        append(&mut log, &[(20, "c")], 0);
+        append(&mut log, &[(60, "d"), (60, "e")], 0);
+        let find = |timestamp_ms| {
+            let found = log.offset_for_timestamp(timestamp_ms).unwrap();
+            found.map(|found| found.offset)
+        };
+        assert_eq!(find(0), Some(0));
+        assert_eq!(find(51), Some(3));
+        assert_eq!(find(61), None);
+        let newest = log.offset_for_max_timestamp().unwrap().unwrap();
+        assert_eq!((newest.timestamp_ms, newest.offset), (60, 3));
+    }
+
+    /// Batches as their records' values.
+    fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
+        let value = "[a-z]{0,40}";
+        let batch = prop::collection::vec(value, 1..8);
+        prop::collection::vec(batch, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn offsets_are_contiguous_and_any_max_bytes_reads_everything(
+            batches in batches(),
+            max_bytes in 0usize..2000,
+            epochs in prop::collection::vec(0i32..3, 20),
+        ) {
+            let mut log = PartitionLog::default();
+            let mut expected = Vec::new();
+            let mut epoch = 0;
+            for (batch, bump) in batches.iter().zip(epochs) {
+                epoch += bump;
+                let records: Vec<_> = batch.iter().map(|value| (1, value.as_str())).collect();
+                let base_offset = append(&mut log, &records, epoch);
+                prop_assert_eq!(base_offset, expected.len() as i64);
+                for value in batch {
+                    expected.push((expected.len() as i64, value.clone()));
+                }
+            }
+            prop_assert_eq!(log.log_end_offset(), expected.len() as i64);
+
+            let mut read = Vec::new();
+            while read.len() < expected.len() {
+                let bytes = log.read(read.len() as i64, max_bytes, true).unwrap();
+                let found = values(&bytes);
+                prop_assert!(!found.is_empty(), "no progress at {}", read.len());
+                let first_size = log.batches().find(|b| b.last_offset() >= found[0].0);
+                let first_size = first_size.map_or(0, |batch| batch.bytes().len());
+                prop_assert!(bytes.len() <= max_bytes.max(first_size));
+                read.extend(found);
+            }
+            prop_assert_eq!(read, expected);
+        }
+
+        #[test]
+        fn bytes_available_counts_what_a_read_would_return(
+            batches in batches(),
+            from in 0.0f64..1.0,
+            max_bytes in 0usize..2000,
+        ) {
+            let mut log = PartitionLog::default();
+            for batch in &batches {
+                let records: Vec<_> = batch.iter().map(|value| (1, value.as_str())).collect();
+                append(&mut log, &records, 0);
+            }
+            let offset = (from * log.log_end_offset() as f64) as i64;
+            let all = log.read(offset, usize::MAX, true).unwrap().len();
+            prop_assert_eq!(log.bytes_available(offset, max_bytes).unwrap(), all.min(max_bytes));
+        }
+
+        #[test]
+        fn any_offset_can_be_read_and_its_batch_comes_first(
+            batches in batches(),
+            at in 0.0f64..1.0,
+        ) {
+            let mut log = PartitionLog::default();
+            for batch in &batches {
+                let records: Vec<_> = batch.iter().map(|value| (1, value.as_str())).collect();
+                append(&mut log, &records, 0);
+            }
+            let offset = (at * log.log_end_offset() as f64) as i64;
+            let found = values(&log.read(offset, 1, true).unwrap());
+            prop_assert_eq!(found.is_empty(), log.log_end_offset() == 0);
+            if let (Some(first), Some(last)) = (found.first(), found.last()) {
+                prop_assert!((first.0..=last.0).contains(&offset));
+            }
+        }
+    }
+}

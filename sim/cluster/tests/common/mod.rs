@@ -7,18 +7,18 @@ use whitewater_cluster::tcp::{ServeOptions, Server};
 use whitewater_cluster::{BrokerSettings, Event, GroupState};
 
 /// How long anything may take before a test fails: far longer than it should.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A served cluster and its events.
-pub struct Served {
+pub(crate) struct Served {
     /// The server.
-    pub server: Server,
+    pub(crate) server: Server,
     events: Receiver<Event>,
 }
 
 impl Served {
     /// Serves that many brokers; topics get that many partitions.
-    pub fn start(brokers: u16, partitions: i32) -> Self {
+    pub(crate) fn start(brokers: u16, partitions: i32) -> Self {
         let (sender, events) = channel();
         let server = Server::start(ServeOptions {
             brokers,
@@ -38,12 +38,12 @@ impl Served {
     }
 
     /// The brokers' addresses.
-    pub fn bootstrap_servers(&self) -> String {
+    pub(crate) fn bootstrap_servers(&self) -> String {
         self.server.bootstrap_servers()
     }
 
     /// Waits for an event for which `found` gives something.
-    pub fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Event) -> Option<T>) -> T {
+    pub(crate) fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Event) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -64,7 +64,7 @@ impl Served {
     }
 
     /// Waits until the group is stable with that many members, and returns its generation.
-    pub fn wait_for_stable(&self, group: &str, members: usize) -> i32 {
+    pub(crate) fn wait_for_stable(&self, group: &str, members: usize) -> i32 {
         self.wait_for(&format!("{group} stable with {members}"), |event| {
             let Event::GroupStateChanged {
                 group: changed,
