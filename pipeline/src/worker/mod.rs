@@ -1,0 +1,15 @@
+//! The worker: one task that does everything in turn. Poll, batch, process, one sink transaction,
+//! offset commit.
+
+mod acquire;
+mod commit;
+mod error;
+mod intake;
+mod line;
+mod process;
+mod revoke;
+mod run;
+mod shutdown;
+
+pub use error::WorkerError;
+pub use run::{Summary, run};
