@@ -250,6 +250,8 @@ impl Group {
         }
     }
 
+    /// An old id that had not synced yet is still waited for, so that the group rebalances when
+    /// the time to sync is over; Kafka does the same.
     fn fence_and_replace(&mut self, cx: &mut Context<'_>, old_id: &str, new_id: &str) {
         let Some(index) = self.members.get_index_of(old_id) else {
             return;

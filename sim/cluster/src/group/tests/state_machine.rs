@@ -17,6 +17,7 @@ use kafka_protocol::protocol::StrBytes;
 use proptest::prelude::*;
 
 use super::super::classic_group::Group;
+use super::super::member::Member;
 use super::super::timers::TimerKey;
 use super::super::{GroupCoordinator, GroupOutput, GroupRecord, GroupRequest};
 use super::script::Topics;
@@ -104,6 +105,8 @@ struct World {
     /// Requests whose connection is gone.
     abandoned: Vec<i32>,
     generation: i32,
+    /// Who was in the last generation that became stable; static members by their instance.
+    stable: Option<(i32, Vec<String>)>,
 }
 
 impl World {
@@ -120,6 +123,7 @@ impl World {
             waiting: BTreeMap::new(),
             abandoned: Vec::new(),
             generation: 0,
+            stable: None,
         }
     }
 
@@ -353,6 +357,32 @@ impl World {
             self.check_timers(group);
         }
         self.check_replay();
+        self.check_one_membership();
+    }
+
+    /// A generation has one set of members for ever.
+    fn check_one_membership(&mut self) {
+        let Some(group) = self.group() else {
+            self.stable = None;
+            return;
+        };
+        if group.state != GroupState::Stable {
+            return;
+        }
+        let identity = |(id, member): (&String, &Member)| {
+            member
+                .group_instance_id
+                .clone()
+                .unwrap_or_else(|| id.clone())
+        };
+        let now_stable = (
+            group.generation,
+            group.members.iter().map(identity).collect(),
+        );
+        match &self.stable {
+            Some(before) if before.0 >= now_stable.0 => assert_eq!(*before, now_stable),
+            _ => self.stable = Some(now_stable),
+        }
     }
 
     fn check_members(&self, group: &Group) {
@@ -360,12 +390,10 @@ impl World {
             let member = &group.members[member_id];
             assert_eq!(member.group_instance_id.as_ref(), Some(instance));
         }
-        assert!(
-            group
-                .pending_sync
-                .iter()
-                .all(|id| group.members.contains_key(id))
-        );
+        for id in &group.pending_sync {
+            // A static member's old id is still waited for after it was replaced.
+            assert!(group.members.contains_key(id) || id.starts_with("static-"));
+        }
         assert!(
             !group
                 .pending_join

@@ -258,3 +258,28 @@ fn a_static_member_leaves_no_tracks_when_its_session_ends() {
     ",
     );
 }
+
+#[test]
+fn a_static_member_replaced_before_it_synced_is_still_waited_for() {
+    check(
+        "
+        a join static=A rebalance=20000 session=60000
+          Empty -> PreparingRebalance: A#1 joins
+        b join static=B rebalance=20000 session=60000
+        advance 6000
+          PreparingRebalance -> CompletingRebalance: initial rebalance delay over
+          a join A#1 gen=1 protocol=range leader=A#1 members=[A#1 B#1]
+          b join B#1 gen=1 protocol=range leader=A#1 members=[]
+        a sync static=A A#1=x B#1=y
+          CompletingRebalance -> Stable: leader A#1 has assigned
+          a sync [x]
+        b join static=B id=none rebalance=20000 session=60000
+          expired: B#2 took its place under the same group.instance.id
+          b join B#2 gen=1 protocol=range leader=A#1 members=[]
+        b sync static=B
+          b sync [y]
+        advance 20000
+          Stable -> PreparingRebalance: sync timeout: B#1 did not sync
+    ",
+    );
+}
