@@ -118,7 +118,11 @@ fn check_after_power_loss(disk: &mut Disk, model: &mut Model) {
         let now = contents(disk, *id);
         let versions = model.versions.entry(*id).or_insert_with(|| vec![vec![]]);
         let lengths: BTreeSet<usize> = versions.iter().map(Vec::len).collect();
-        assert!(lengths.contains(&now.len()), "length was never {}", now.len());
+        assert!(
+            lengths.contains(&now.len()),
+            "length was never {}",
+            now.len()
+        );
         for (sector, bytes) in now.chunks(SECTOR_BYTES as usize).enumerate() {
             assert!(
                 versions
