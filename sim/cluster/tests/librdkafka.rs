@@ -319,8 +319,9 @@ fn nothing_is_lost_while_members_come_and_go() {
     send(&producer, "t", 0..100);
     let seen = Seen::new(600);
     let [first, second, third] = [(); 3].map(|()| AtomicBool::new(false));
+    let (server, records) = (&served, &seen);
     std::thread::scope(|scope| {
-        let join = |leave| scope.spawn(|| be_a_member(&served, "g", &seen, leave));
+        let join = |leave| scope.spawn(move || be_a_member(server, "g", records, leave));
         join(&first);
         let generation = served.wait_for_stable("g", 1);
         send(&producer, "t", 100..200);

@@ -1,5 +1,6 @@
 //! What the tests with real clients share: a served cluster whose events can be waited for.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Served {
     /// The server.
     pub(crate) server: Server,
-    events: Receiver<Event>,
+    events: Mutex<Receiver<Event>>,
 }
 
 impl Served {
@@ -34,7 +35,10 @@ impl Served {
             ..ServeOptions::default()
         })
         .unwrap();
-        Self { server, events }
+        Self {
+            server,
+            events: Mutex::new(events),
+        }
     }
 
     /// The brokers' addresses.
@@ -45,9 +49,10 @@ impl Served {
     /// Waits for an event for which `found` gives something.
     pub(crate) fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&Event) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
+        let events = self.events.lock().unwrap();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.events.recv_timeout(left) {
+            match events.recv_timeout(left) {
                 Ok(event) => {
                     assert!(
                         !matches!(event, Event::ConnectionRefused { .. }),
