@@ -2,7 +2,7 @@
 //!
 //! The way of a run: a [`scenario`] and a seed give a [`plan`]; a runner executes it (only in a
 //! simulated build); the [`checker`]s judge what was observed against the [`oracle`]; the [`verdict`]
-//! goes to a report, with an explanation from the [`trace`] for what is wrong.
+//! goes to a [`report`], with an explanation from the [`trace`] for what is wrong.
 
 pub mod checker;
 pub mod dataset;
@@ -11,6 +11,10 @@ pub mod fault;
 pub mod oracle;
 pub mod pipeline_under_test;
 pub mod plan;
+pub mod report;
+#[cfg(madsim)]
+pub mod runner;
+mod runner_macro;
 pub mod runner_protocol;
 pub mod scenario;
 pub mod trace;

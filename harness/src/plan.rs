@@ -254,3 +254,6 @@ impl Plan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

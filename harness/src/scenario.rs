@@ -160,15 +160,4 @@ fn name_of(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_is_folder_and_file() {
-        assert_eq!(
-            name_of(Path::new("scenarios/fast/steady.toml")),
-            "fast/steady"
-        );
-        assert_eq!(name_of(Path::new("steady.toml")), "steady");
-    }
-}
+pub(crate) mod tests;

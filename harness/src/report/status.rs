@@ -1,0 +1,288 @@
+//! One line for each scenario.
+
+use std::time::Duration;
+
+use super::failure::headline;
+use super::number::{counted, grouped};
+use super::style::{Style, Tone};
+use super::tally::Tally;
+use crate::verdict::CheckerName;
+
+/// How a scenario stands after its seeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    /// As it should be; for a negative: caught.
+    Passed,
+    /// A seed failed.
+    Failed {
+        /// The first one.
+        seed: u64,
+    },
+    /// A negative was not caught by the checker it names.
+    Missed {
+        /// That checker.
+        checker: CheckerName,
+    },
+    /// No seed reached a probe that the scenario is about: it proves nothing.
+    Vacuous {
+        /// The probes.
+        probes: Vec<String>,
+    },
+    /// No seed failed, but one has no answer.
+    Unknown {
+        /// The first one.
+        seed: u64,
+        /// Why.
+        why: String,
+    },
+    /// It did not run.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a scenario asks of its seeds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// For a negative: the checker that must catch it.
+    pub caught_by: Option<CheckerName>,
+    /// Probes that a seed must reach.
+    pub must_reach: Vec<String>,
+}
+
+impl Status {
+    /// The status of a scenario that ran.
+    #[must_use]
+    pub fn of(demands: &Demands, tally: &Tally) -> Self {
+        if let Some(checker) = demands.caught_by {
+            return match tally.first_caught(checker) {
+                Some(_) => Self::Passed,
+                None => Self::Missed { checker },
+            };
+        }
+        if let Some((seed, _)) = tally.first_failure() {
+            return Self::Failed { seed };
+        }
+        if let Some((seed, why)) = tally.unknown.iter().min_by_key(|(seed, _)| *seed) {
+            return Self::Unknown {
+                seed: *seed,
+                why: why.clone(),
+            };
+        }
+        let reached = |probe: &String| tally.probe_seeds.get(probe).is_some_and(|seeds| *seeds > 0);
+        let probes: Vec<String> = demands
+            .must_reach
+            .iter()
+            .filter(|probe| !reached(probe))
+            .cloned()
+            .collect();
+        if probes.is_empty() {
+            Self::Passed
+        } else {
+            Self::Vacuous { probes }
+        }
+    }
+}
+
+/// A scenario's line.
+#[derive(Debug, Clone)]
+pub struct ScenarioLine<'r> {
+    /// The scenario.
+    pub name: &'r str,
+    /// How wide the column of names is.
+    pub name_width: usize,
+    /// What it asks of its seeds.
+    pub demands: &'r Demands,
+    /// What its seeds came to.
+    pub tally: &'r Tally,
+    /// How it stands.
+    pub status: &'r Status,
+    /// How long it took.
+    pub wall: Duration,
+}
+
+impl ScenarioLine<'_> {
+    /// The line, without its end.
+    #[must_use]
+    pub fn render(&self, style: Style) -> String {
+        let (tone, verb, rest) = match self.status {
+            Status::Passed => (Tone::Good, "PASS", self.passed()),
+            Status::Failed { seed } => (
+                Tone::Bad,
+                "FAIL",
+                format!("{:>12}  {}", format!("seed {seed}"), self.found(*seed)),
+            ),
+            Status::Missed { checker } => (
+                Tone::Bad,
+                "FAIL",
+                format!("{}  not caught by {checker}", self.seeds()),
+            ),
+            Status::Vacuous { probes } => (
+                Tone::Bad,
+                "FAIL",
+                format!(
+                    "{}  proves nothing: no seed reached {}",
+                    self.seeds(),
+                    probes.join(", ")
+                ),
+            ),
+            Status::Unknown { seed, why } => (
+                Tone::Doubtful,
+                "UNKNOWN",
+                format!("{:>12}  {why}", format!("seed {seed}")),
+            ),
+            Status::Skipped { why } => (Tone::Doubtful, "SKIP", why.clone()),
+        };
+        let name = format!("{:<width$}", self.name, width = self.name_width);
+        style.line(tone, verb, &format!("{name}  {rest}"))
+    }
+
+    fn found(&self, seed: u64) -> String {
+        self.tally
+            .failed
+            .iter()
+            .find(|(failed, _)| *failed == seed)
+            .map_or_else(String::new, |(_, violations)| headline(violations))
+    }
+
+    fn seeds(&self) -> String {
+        format!("{:>12}", counted(self.tally.seeds, "seed"))
+    }
+
+    fn passed(&self) -> String {
+        let seeds = self.seeds();
+        let wall = format!("{:>7.1} s", self.wall.as_secs_f64());
+        let caught = self
+            .demands
+            .caught_by
+            .and_then(|checker| self.tally.first_caught(checker))
+            .map(|(seed, violations)| format!("caught at seed {seed}: {}", headline(violations)));
+        let notes = match caught {
+            Some(caught) => caught,
+            None => self.notes(),
+        };
+        format!("{seeds}  {wall}    {notes}")
+    }
+
+    /// What happened: rebalances, and for each kind of fault in how many seeds it hit.
+    fn notes(&self) -> String {
+        let rebalances = self
+            .tally
+            .counters
+            .get("rebalances")
+            .map(|count| format!("rebalances {}", grouped(*count)));
+        let hits = hits(self.tally.hit_seeds.iter());
+        let notes: Vec<String> = rebalances.into_iter().chain(hits).collect();
+        notes.join(" · ")
+    }
+}
+
+/// `seeds hit: kill 48, pause 51`, if any kind of fault is known.
+pub(super) fn hits<'t>(seeds: impl Iterator<Item = (&'t String, &'t u64)>) -> Option<String> {
+    let hits: Vec<String> = seeds
+        .map(|(kind, seeds)| format!("{kind} {}", grouped(*seeds)))
+        .collect();
+    (!hits.is_empty()).then(|| format!("seeds hit: {}", hits.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::checker::violation::{Violation, ViolationKind};
+    use crate::verdict::{Outcome, Verdict};
+
+    fn verdict(outcome: Outcome) -> Verdict {
+        Verdict {
+            outcome,
+            trace_hash: "0".repeat(32),
+            final_state_hash: "0".repeat(32),
+            simulated_ns: 60_000_000_000,
+            fault_hits: BTreeMap::from([("kill".to_owned(), 3), ("pause".to_owned(), 0)]),
+            probes: BTreeMap::from([("worker.fenced".to_owned(), 1)]),
+            counters: BTreeMap::from([("rebalances".to_owned(), 21)]),
+        }
+    }
+
+    fn tally(outcomes: Vec<Outcome>) -> Tally {
+        let mut tally = Tally::default();
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            tally.add(index as u64 + 1, &verdict(outcome));
+        }
+        tally
+    }
+
+    fn doubled() -> Outcome {
+        Outcome::of(vec![Violation::new(ViolationKind::Doubled, "twice")])
+    }
+
+    fn line(demands: &Demands, tally: &Tally, status: Option<Status>) -> String {
+        let status = status.unwrap_or_else(|| Status::of(demands, tally));
+        ScenarioLine {
+            name: "fast/crash-restart",
+            name_width: 20,
+            demands,
+            tally,
+            status: &status,
+            wall: Duration::from_millis(720),
+        }
+        .render(Style::Plain)
+    }
+
+    #[test]
+    fn every_status_has_its_line() {
+        let plain = Demands::default();
+        let negative = Demands {
+            caught_by: Some(CheckerName::Completeness),
+            ..Demands::default()
+        };
+        let demanding = Demands {
+            must_reach: vec!["worker.fenced".to_owned(), "disk.full".to_owned()],
+            ..Demands::default()
+        };
+        let good = tally(vec![Outcome::Passed; 100]);
+        let bad = tally(vec![Outcome::Passed, doubled(), Outcome::Passed, doubled()]);
+        let hung = tally(vec![Outcome::Unknown {
+            why: "watchdog: no end after 10 s".to_owned(),
+        }]);
+        let skipped = Status::Skipped {
+            why: "no data: --data DIR or WHITEWATER_DATA".to_owned(),
+        };
+        let lines = [
+            line(&plain, &good, None),
+            line(&plain, &bad, None),
+            line(&plain, &hung, None),
+            line(&demanding, &good, None),
+            line(&negative, &bad, None),
+            line(&negative, &good, None),
+            line(&plain, &Tally::default(), Some(skipped)),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · seeds hit: kill 100, pause 0
+           FAIL  fast/crash-restart          seed 2  completeness: 1 record counted twice
+        UNKNOWN  fast/crash-restart          seed 1  watchdog: no end after 10 s
+           FAIL  fast/crash-restart       100 seeds  proves nothing: no seed reached disk.full
+           PASS  fast/crash-restart         4 seeds      0.7 s    caught at seed 2: completeness: 1 record counted twice
+           FAIL  fast/crash-restart       100 seeds  not caught by completeness
+           SKIP  fast/crash-restart    no data: --data DIR or WHITEWATER_DATA
+        ");
+    }
+
+    #[test]
+    fn a_negative_counts_only_its_own_checker() {
+        let stuck = Outcome::of(vec![Violation::new(ViolationKind::NotDrained, "stuck")]);
+        let demands = Demands {
+            caught_by: Some(CheckerName::Completeness),
+            ..Demands::default()
+        };
+        let status = Status::of(&demands, &tally(vec![stuck]));
+        assert_eq!(
+            status,
+            Status::Missed {
+                checker: CheckerName::Completeness
+            }
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! What people see when a scenario is wrong, and the scenarios of the repository.
+
+use std::path::PathBuf;
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+
+use super::*;
+
+const GOOD: &str = r#"about = "Members come and go."
+pipeline = "trades"
+duration_s = "30..60"
+
+[cluster]
+brokers = 3
+
+[topics.trades]
+partitions = 8
+
+[workers]
+count = "2..5"
+
+[settings]
+linger_ms = "10..500"
+"session.timeout.ms" = [6000, 10000]
+
+[load]
+generator = "trades"
+records = 1_000
+rate_per_s = "20..200"
+duplicates = "0%..5%"
+
+[[fault]]
+kind = "kill"
+target = "any worker"
+every = "1s..10s"
+
+[[fault]]
+kind = "broker-kill"
+target = "leader of trades-3"
+at = "12s"
+for = "2s..20s"
+"#;
+
+fn parsed(text: &str) -> Result<Scenario, ScenarioError> {
+    Scenario::parse("fast/test", "scenarios/fast/test.toml", text)
+}
+
+/// What is printed for the good scenario with one piece replaced.
+fn complaint(piece: &str, replacement: &str) -> String {
+    assert!(GOOD.contains(piece), "{piece} is not in the good scenario");
+    let error = parsed(&GOOD.replacen(piece, replacement, 1)).expect_err("it is wrong now");
+    let mut text = String::new();
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_context_lines(0)
+        .render_report(&mut text, &error)
+        .expect("rendering to memory");
+    text
+}
+
+#[test]
+fn a_good_scenario_reads() {
+    let scenario = parsed(GOOD).expect("it is right");
+    assert_eq!(scenario.workers.count, Range { low: 2, high: 5 });
+    assert_eq!(scenario.topics["trades"].partitions, Range::fixed(8));
+    assert_eq!(scenario.duration.high, Duration::from_secs(60));
+    let kinds: Vec<&str> = scenario.faults.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, ["kill", "broker-kill"]);
+    assert_eq!(
+        scenario.faults[1].timing,
+        Timing::At(Range::fixed(Duration::from_secs(12)))
+    );
+}
+
+#[test]
+fn a_mistyped_key_gets_a_caret_and_the_near_word() {
+    insta::assert_snapshot!(complaint("partitions = 8", "partition = 8"), @r"
+    whitewater::scenario::invalid
+
+      × unknown key `partition`
+       ╭─[scenarios/fast/test.toml:9:1]
+     9 │ partition
+       · ────┬────
+       ·     ╰── did you mean `partitions`?
+       ╰────
+      help: known here: partitions, fault
+    ");
+}
+
+#[test]
+fn a_mistyped_table_gets_a_caret_and_the_near_word() {
+    insta::assert_snapshot!(complaint("[workers]", "[worker]"), @r"
+    whitewater::scenario::invalid
+
+      × unknown key `worker`
+        ╭─[scenarios/fast/test.toml:11:2]
+     11 │ worker
+        · ───┬──
+        ·    ╰── did you mean `workers`?
+        ╰────
+      help: known here: about, pipeline, duration_s, cluster, topics, workers, settings, load, expect, must_reach, fault
+    ");
+}
+
+#[test]
+fn an_unknown_kind_of_fault_gets_the_near_one() {
+    insta::assert_snapshot!(complaint("kind = \"broker-kill\"", "kind = \"brokr-kill\""), @r#"
+    whitewater::scenario::invalid
+
+      × unknown kind of fault `brokr-kill`
+        ╭─[scenarios/fast/test.toml:30:8]
+     30 │ "brokr-kill"
+        · ──────┬─────
+        ·       ╰── did you mean `broker-kill`?
+        ╰────
+      help: one of kill, pause, power-loss, member-churn, force-rebalance, broker-kill, network-cut, delay, rewind-committed
+    "#);
+}
+
+#[test]
+fn an_unknown_key_of_a_fault_is_pointed_at() {
+    insta::assert_snapshot!(complaint("target = \"any worker\"", "targt = \"any worker\""), @r"
+    whitewater::scenario::invalid
+
+      × unknown key `targt`
+        ╭─[scenarios/fast/test.toml:26:1]
+     26 │ targt
+        · ──┬──
+        ·   ╰── did you mean `target`?
+        ╰────
+      help: known here: target, for, kind, at, every
+    ");
+}
+
+#[test]
+fn a_wrong_target_says_what_can_be_written() {
+    insta::assert_snapshot!(complaint("\"any worker\"", "\"some worker\""), @r#"
+    whitewater::scenario::invalid
+
+      × invalid value: string "some worker", expected "any worker" or a name such as "worker-2"
+        ╭─[scenarios/fast/test.toml:26:10]
+     26 │ "some worker"
+        · ──────┬──────
+        ·       ╰── here
+        ╰────
+    "#);
+}
+
+#[test]
+fn a_fault_needs_exactly_one_time() {
+    insta::assert_snapshot!(complaint("at = \"12s\"\n", ""), @r#"
+    whitewater::scenario::invalid
+
+      × a fault without a time
+        ╭─[scenarios/fast/test.toml:29:1]
+     29 │ [[fault]]
+        · ────┬────
+        ·     ╰── needs `at = "12s"` or `every = "1s..10s"`
+        ╰────
+    "#);
+}
+
+#[test]
+fn a_wrong_value_says_what_can_be_written() {
+    insta::assert_snapshot!(complaint("\"0%..5%\"", "\"0..5\""), @r#"
+    whitewater::scenario::invalid
+
+      × invalid value: string "0..5", expected "1%" or "0%..5%"
+        ╭─[scenarios/fast/test.toml:22:14]
+     22 │ "0..5"
+        · ───┬──
+        ·    ╰── here
+        ╰────
+    "#);
+    insta::assert_snapshot!(complaint("\"2..5\"", "\"5..2\""), @r#"
+    whitewater::scenario::invalid
+
+      × invalid value: string "5..2", expected 3 or "2..5"
+        ╭─[scenarios/fast/test.toml:12:9]
+     12 │ "5..2"
+        · ───┬──
+        ·    ╰── here
+        ╰────
+    "#);
+    insta::assert_snapshot!(complaint("\"2s..20s\"", "20"), @r#"
+    whitewater::scenario::invalid
+
+      × invalid value: integer `20`, expected "12s", "200ms" or "1s..10s"
+        ╭─[scenarios/fast/test.toml:33:7]
+     33 │ 20
+        · ─┬
+        ·  ╰── here
+        ╰────
+    "#);
+}
+
+#[test]
+fn broken_toml_is_pointed_at() {
+    insta::assert_snapshot!(complaint("brokers = 3", "brokers = = 3"), @r"
+    whitewater::scenario::invalid
+
+      × extra `=`, expected nothing
+       ╭─[scenarios/fast/test.toml:6:11]
+     6 │ =
+       · ┬
+       · ╰── here
+       ╰────
+    ");
+}
+
+#[test]
+fn what_types_cannot_say_is_checked() {
+    insta::assert_snapshot!(complaint("brokers = 3", "brokers = \"3..9\""), @r#"
+    whitewater::scenario::invalid
+
+      × too few or too many brokers
+       ╭─[scenarios/fast/test.toml:6:11]
+     6 │ "3..9"
+       · ───┬──
+       ·    ╰── 1 to 5
+       ╰────
+    "#);
+    insta::assert_snapshot!(complaint("generator = \"trades\"", "file = \"a.jsonl\""), @r"
+    whitewater::scenario::invalid
+
+      × `records` with a `file`
+        ╭─[scenarios/fast/test.toml:20:11]
+     20 │ 1_000
+        · ──┬──
+        ·   ╰── only for a generator; a file has `skip` and `take`
+        ╰────
+    ");
+    insta::assert_snapshot!(complaint("[load]", "[load]\ntopic = \"trade\""), @r#"
+    whitewater::scenario::invalid
+
+      × no topic `trade`
+        ╭─[scenarios/fast/test.toml:19:9]
+     19 │ "trade"
+        · ───┬───
+        ·    ╰── did you mean `trades`?
+        ╰────
+    "#);
+    insta::assert_snapshot!(complaint("records = 1_000\n", ""), @r"
+    whitewater::scenario::invalid
+
+      × how many records?
+        ╭─[scenarios/fast/test.toml:18:1]
+     18 │ [load]
+        · ───┬──
+        ·    ╰── `records` is missing
+        ╰────
+    ");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Scenario::read(Path::new("no/such/scenario.toml")).expect_err("not there");
+    assert_eq!(
+        error.to_string(),
+        "can't read scenario no/such/scenario.toml"
+    );
+}
+
+/// The scenarios of the repository, in the order of their names.
+pub(crate) fn of_the_repository() -> Vec<Scenario> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let mut files: Vec<PathBuf> = ["fast", "negative"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).expect("a folder of scenarios"))
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| Scenario::read(file).unwrap_or_else(|error| panic!("{error:?}")))
+        .collect()
+}
+
+#[test]
+fn every_scenario_of_the_repository_reads() {
+    let scenarios = of_the_repository();
+    for scenario in &scenarios {
+        let is_negative = scenario.name.starts_with("negative/");
+        assert_eq!(is_negative, scenario.expect.is_some(), "{}", scenario.name);
+    }
+    let names: Vec<&str> = scenarios
+        .iter()
+        .map(|scenario| scenario.name.as_str())
+        .collect();
+    for wanted in [
+        "fast/steady",
+        "fast/rebalance-storm",
+        "fast/power-loss",
+        "negative/zombie",
+    ] {
+        assert!(names.contains(&wanted), "{wanted} is not among {names:?}");
+    }
+}
+
+#[test]
+fn the_name_is_folder_and_file() {
+    let name = |path: &str| name_of(Path::new(path));
+    assert_eq!(name("scenarios/fast/steady.toml"), "fast/steady");
+    assert_eq!(name("steady.toml"), "steady");
+}
