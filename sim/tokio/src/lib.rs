@@ -34,7 +34,7 @@ pub use real_tokio;
 
 #[cfg(all(feature = "macros", feature = "rt-multi-thread"))]
 pub use tokio_macros_crate::{main, test};
-#[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
-pub use tokio_macros_crate::{main_rt as main, test_rt as test};
 #[cfg(all(feature = "macros", not(feature = "rt")))]
 pub use tokio_macros_crate::{main_fail as main, test_fail as test};
+#[cfg(all(feature = "macros", feature = "rt", not(feature = "rt-multi-thread")))]
+pub use tokio_macros_crate::{main_rt as main, test_rt as test};

@@ -49,10 +49,7 @@ macro_rules! write_through_std {
                 Poll::Ready(self.std.write_vectored(bufs))
             }
 
-            fn poll_flush(
-                mut self: Pin<&mut Self>,
-                _cx: &mut Context<'_>,
-            ) -> Poll<io::Result<()>> {
+            fn poll_flush(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Poll::Ready(self.std.flush())
             }
 

@@ -78,10 +78,11 @@ impl JoinError {
             return None;
         };
         let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
-        payload
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| payload.downcast_ref::<&'static str>().map(ToString::to_string))
+        payload.downcast_ref::<String>().cloned().or_else(|| {
+            payload
+                .downcast_ref::<&'static str>()
+                .map(ToString::to_string)
+        })
     }
 }
 

@@ -132,9 +132,7 @@ impl<T: 'static> Swapped<'_, T> {
     fn swap(&mut self) {
         self.key.with(|values| {
             let Ok(mut values) = values.try_borrow_mut() else {
-                panic!(
-                    "cannot enter a task-local scope while the task-local storage is borrowed"
-                );
+                panic!("cannot enter a task-local scope while the task-local storage is borrowed");
             };
             let current = values.remove(&self.task);
             if let Some(value) = std::mem::replace(self.slot, current) {

@@ -1,8 +1,8 @@
 //! Tasks.
 
-pub mod coop;
 mod blocking;
 mod control;
+pub mod coop;
 mod id;
 mod join_error;
 mod join_handle;

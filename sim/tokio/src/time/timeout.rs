@@ -74,8 +74,8 @@ impl<T: Future> Future for Timeout<T> {
             return Poll::Ready(Ok(output));
         }
         // A future that uses up the budget every time must not keep the time from running out.
-        let _budget = (had_budget && !coop::has_budget_remaining())
-            .then(|| coop::Budget::enter(None));
+        let _budget =
+            (had_budget && !coop::has_budget_remaining()).then(|| coop::Budget::enter(None));
         this.delay.poll(cx).map(|()| Err(Elapsed::new()))
     }
 }

@@ -75,7 +75,10 @@ impl TcpStream {
     /// Always: std's sockets are real.
     #[track_caller]
     pub fn from_std(_stream: std::net::TcpStream) -> io::Result<Self> {
-        refuse("tokio::net::TcpStream::from_std", "std's sockets are real ones");
+        refuse(
+            "tokio::net::TcpStream::from_std",
+            "std's sockets are real ones",
+        );
     }
 
     /// Not simulated.
@@ -87,7 +90,10 @@ impl TcpStream {
     /// Always: std's sockets are real.
     #[track_caller]
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        refuse("tokio::net::TcpStream::into_std", "std's sockets are real ones");
+        refuse(
+            "tokio::net::TcpStream::into_std",
+            "std's sockets are real ones",
+        );
     }
 
     /// The address of this end.
