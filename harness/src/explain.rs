@@ -3,6 +3,8 @@
 //! The chain is short on purpose: the events that a person would look for, in order, and the step
 //! that was wrong in one sentence, where the trace gives it away.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::checker::violation::{Violation, ViolationKind};
@@ -38,9 +40,6 @@ pub struct Step {
     pub what: String,
 }
 
-/// So many violations of a verdict are explained; more of them have the same cause as a rule.
-const EXPLAINED_MAX: usize = 10;
-
 /// No chain is longer: what is in the middle goes first.
 const STEPS_MAX: usize = 14;
 
@@ -60,11 +59,15 @@ pub fn explain(violation: &Violation, trace: &[Event]) -> Option<Explanation> {
     explain_in(violation, &History::of(trace))
 }
 
-/// Adds explanations to the first few violations.
+/// Adds an explanation to the first violation of each kind; further ones of a kind have the same
+/// cause as a rule.
 pub fn explain_all(violations: &mut [Violation], trace: &[Event]) {
     let history = History::of(trace);
-    for violation in violations.iter_mut().take(EXPLAINED_MAX) {
-        violation.explanation = explain_in(violation, &history);
+    let mut explained = BTreeSet::new();
+    for violation in violations {
+        if explained.insert(violation.kind) {
+            violation.explanation = explain_in(violation, &history);
+        }
     }
 }
 

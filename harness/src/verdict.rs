@@ -45,6 +45,22 @@ pub enum Outcome {
     },
 }
 
+impl Verdict {
+    /// No answer, and why.
+    #[must_use]
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Unknown { why: why.into() },
+            trace_hash: String::new(),
+            final_state_hash: String::new(),
+            simulated_ns: 0,
+            fault_hits: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            counters: BTreeMap::new(),
+        }
+    }
+}
+
 impl Outcome {
     /// The outcome of what the checkers found.
     #[must_use]
@@ -99,5 +115,36 @@ impl fmt::Display for CheckerName {
             Self::Liveness => "liveness",
             Self::Panic => "panic",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::violation::ViolationKind;
+
+    #[test]
+    fn a_verdict_reads_back_from_one_line() {
+        let mut verdict = Verdict::unknown("watchdog");
+        let unknown = serde_json::to_string(&verdict).expect("plain values");
+        assert!(!unknown.contains('\n'));
+        assert_eq!(
+            serde_json::from_str::<Verdict>(&unknown).expect("a verdict"),
+            verdict
+        );
+
+        verdict.outcome = Outcome::of(vec![Violation::new(ViolationKind::OutOfOrder, "late")]);
+        verdict.fault_hits.insert("kill".to_owned(), 2);
+        let failed = serde_json::to_string(&verdict).expect("plain values");
+        insta::assert_snapshot!(failed, @r#"{"outcome":{"failed":{"violations":[{"kind":"out-of-order","record":null,"process":null,"message":"late","explanation":null}]}},"trace_hash":"","final_state_hash":"","simulated_ns":0,"fault_hits":{"kill":2},"probes":{},"counters":{}}"#);
+        let read: Verdict = serde_json::from_str(&failed).expect("a verdict");
+        assert_eq!(read, verdict);
+        assert!(read.outcome.caught_by(CheckerName::Order));
+        assert!(!read.outcome.caught_by(CheckerName::Completeness));
+    }
+
+    #[test]
+    fn nothing_found_is_passed() {
+        assert_eq!(Outcome::of(Vec::new()), Outcome::Passed);
     }
 }

@@ -152,6 +152,40 @@ mod tests {
         assert_eq!(records(&shrunk, 9, None).expect("no file"), expected);
     }
 
+    /// The data directory, if this machine has one.
+    fn real_data() -> Option<std::path::PathBuf> {
+        let directory = std::env::var_os("WHITEWATER_DATA").map(Into::into);
+        if directory.is_none() {
+            eprintln!("skipped: WHITEWATER_DATA names no directory of real data");
+        }
+        directory
+    }
+
+    #[test]
+    fn scenarios_fit_the_real_files() {
+        let Some(data) = real_data() else { return };
+        let mut files = 0;
+        for scenario in crate::scenario::tests::of_the_repository() {
+            let mut plan = crate::plan::Plan::draw(&scenario, 1);
+            let Some(name) = plan.file().map(str::to_owned) else {
+                continue;
+            };
+            files += 1;
+            let path = file::find(Some(&data), &name).expect("a known file");
+            plan.pin_file(file::facts(&path).expect("rows"));
+            let records = records(&plan.load, 1, Some(&data)).expect("readable");
+            let good = records
+                .iter()
+                .filter(|record| !matches!(record.what, What::Malformed(_)));
+            for record in good {
+                assert!(record.id.is_some(), "{name}: {record:?}");
+                assert!(record.key.is_some(), "{name}: {record:?}");
+            }
+            assert!(records.len() >= 500, "{name}: {} records", records.len());
+        }
+        assert!(files >= 4, "{files} scenarios take a file");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]

@@ -312,3 +312,25 @@ fn a_trace_without_the_record_explains_nothing() {
     let violation = Violation::new(ViolationKind::Unbalanced, "");
     assert_eq!(explain(&violation, &settled()), None);
 }
+
+#[test]
+fn one_violation_of_each_kind_is_explained() {
+    let mut trace = settled();
+    trace.extend(deliveries(12_918.0, "worker-2", 400..=449));
+    let lost = |offset| {
+        Violation::new(ViolationKind::Lost, "").about(RecordRef {
+            position: Some(RecordPosition {
+                topic: "trades".to_owned(),
+                partition: 3,
+                offset,
+            }),
+            id: None,
+            acknowledged_at_ns: None,
+        })
+    };
+    let stuck = Violation::new(ViolationKind::NotDrained, "");
+    let mut violations = [lost(412), lost(413), stuck];
+    explain_all(&mut violations, &trace);
+    let explained = violations.map(|violation| violation.explanation.is_some());
+    assert_eq!(explained, [true, false, true]);
+}

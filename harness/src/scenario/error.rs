@@ -9,7 +9,6 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 pub enum ScenarioError {
     /// The file can't be read.
     #[error("can't read scenario {}", path.display())]
-    #[diagnostic(code(whitewater::scenario::unreadable))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -18,23 +17,28 @@ pub enum ScenarioError {
         source: std::io::Error,
     },
     /// The text is no scenario.
-    #[error("{message}")]
-    #[diagnostic(code(whitewater::scenario::invalid))]
-    Invalid {
-        /// What is wrong.
-        message: String,
-        /// The file and its text.
-        #[source_code]
-        text: NamedSource<String>,
-        /// Where.
-        #[label("{label}")]
-        at: SourceSpan,
-        /// What to say at the place.
-        label: String,
-        /// How to go on.
-        #[help]
-        help: Option<String>,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Invalid(Box<InvalidScenario>),
+}
+
+/// A text that is no scenario, and where it goes wrong.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct InvalidScenario {
+    /// What is wrong.
+    pub message: String,
+    /// The file and its text.
+    #[source_code]
+    pub text: NamedSource<String>,
+    /// Where.
+    #[label("{label}")]
+    pub at: SourceSpan,
+    /// What to say at the place.
+    pub label: String,
+    /// How to go on.
+    #[help]
+    pub help: Option<String>,
 }
 
 /// A problem and its place, before the file is known.
@@ -61,12 +65,12 @@ impl Problem {
     }
 
     pub(super) fn in_file(self, file: &str, text: &str) -> ScenarioError {
-        ScenarioError::Invalid {
+        ScenarioError::Invalid(Box::new(InvalidScenario {
             message: self.message,
             text: NamedSource::new(file, text.to_owned()).with_language("TOML"),
             at: self.span.into(),
             label: self.label,
             help: self.help,
-        }
+        }))
     }
 }

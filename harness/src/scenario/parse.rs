@@ -3,7 +3,6 @@
 //! `[[fault]]` entries are read by their kind, one type each, and without serde's tagged enums,
 //! which lose the place of an error.
 
-use std::borrow::Cow;
 use std::ops::Range as Span;
 use std::time::Duration;
 
@@ -37,6 +36,9 @@ struct Document {
     expect: Option<Expect>,
     #[serde(default)]
     must_reach: MustReach,
+    /// Taken out before; here so that a mistyped key can be told from it.
+    #[serde(rename = "fault")]
+    _fault: Option<serde::de::IgnoredAny>,
 }
 
 /// The `[must_reach]` table.
@@ -54,7 +56,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
     let places = table.clone();
     let faults = take_faults(&mut table, text)?;
     let document = Document::deserialize(Deserializer::from(table))
-        .map_err(|error| from_toml(&error, text, &["fault"]))?;
+        .map_err(|error| from_toml(&error, text, &[]))?;
     let scenario = Scenario {
         name: name.to_owned(),
         about: document.about.trim().to_owned(),
@@ -169,7 +171,7 @@ fn from_toml(error: &toml::de::Error, text: &str, more_candidates: &[&str]) -> P
         .iter()
         .any(|start| message.starts_with(start));
     let Some((word, expected)) = words.split_first().filter(|_| unknown) else {
-        return Problem::new(first_line(message), span, "here");
+        return plain(message, span);
     };
     let what = if message.starts_with("unknown field") {
         "key"
@@ -187,8 +189,23 @@ fn from_toml(error: &toml::de::Error, text: &str, more_candidates: &[&str]) -> P
     problem
 }
 
-fn first_line(message: &str) -> Cow<'_, str> {
-    message.lines().next().unwrap_or("not readable").into()
+/// A message of TOML or serde, with what was expected at the place.
+fn plain(message: &str, span: Span<usize>) -> Problem {
+    let message = message.lines().next().unwrap_or("not readable");
+    if let Some(key) = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'))
+    {
+        return Problem::new(
+            format!("missing key `{key}`"),
+            span,
+            format!("`{key}` belongs here"),
+        );
+    }
+    match message.split_once(", expected ") {
+        Some((what, expected)) => Problem::new(what, span, format!("expected {expected}")),
+        None => Problem::new(message, span, "here"),
+    }
 }
 
 /// Checks what a type can't say.

@@ -38,7 +38,7 @@ pub trait Drawable: Copy + PartialOrd + Sized {
 }
 
 impl Drawable for u64 {
-    const EXAMPLE: &'static str = "3 or \"2..5\"";
+    const EXAMPLE: &'static str = "a number such as 3, or a range such as \"2..5\"";
 
     fn parse(text: &str) -> Option<Self> {
         text.replace('_', "").parse().ok()
@@ -58,7 +58,7 @@ impl Drawable for u64 {
 }
 
 impl Drawable for Percent {
-    const EXAMPLE: &'static str = "\"1%\" or \"0%..5%\"";
+    const EXAMPLE: &'static str = "a share such as \"1%\", or a range such as \"0%..5%\"";
 
     fn parse(text: &str) -> Option<Self> {
         let number = text.strip_suffix('%')?.trim_end();
@@ -89,7 +89,8 @@ impl Drawable for Percent {
 }
 
 impl Drawable for Duration {
-    const EXAMPLE: &'static str = "\"12s\", \"200ms\" or \"1s..10s\"";
+    const EXAMPLE: &'static str =
+        "a time such as \"12s\" or \"200ms\", or a range such as \"1s..10s\"";
 
     fn parse(text: &str) -> Option<Self> {
         let end_of_number = text.find(|c: char| !c.is_ascii_digit() && c != '_')?;

@@ -51,7 +51,6 @@ fn complaint(piece: &str, replacement: &str) -> String {
     let error = parsed(&GOOD.replacen(piece, replacement, 1)).expect_err("it is wrong now");
     let mut text = String::new();
     GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
-        .with_context_lines(0)
         .render_report(&mut text, &error)
         .expect("rendering to memory");
     text
@@ -74,43 +73,43 @@ fn a_good_scenario_reads() {
 #[test]
 fn a_mistyped_key_gets_a_caret_and_the_near_word() {
     insta::assert_snapshot!(complaint("partitions = 8", "partition = 8"), @r"
-    whitewater::scenario::invalid
-
       × unknown key `partition`
-       ╭─[scenarios/fast/test.toml:9:1]
-     9 │ partition
-       · ────┬────
-       ·     ╰── did you mean `partitions`?
-       ╰────
-      help: known here: partitions, fault
+        ╭─[scenarios/fast/test.toml:9:1]
+      8 │ [topics.trades]
+      9 │ partition = 8
+        · ────┬────
+        ·     ╰── did you mean `partitions`?
+     10 │ 
+        ╰────
+      help: known here: partitions
     ");
 }
 
 #[test]
 fn a_mistyped_table_gets_a_caret_and_the_near_word() {
-    insta::assert_snapshot!(complaint("[workers]", "[worker]"), @r"
-    whitewater::scenario::invalid
-
+    insta::assert_snapshot!(complaint("[workers]", "[worker]"), @r#"
       × unknown key `worker`
         ╭─[scenarios/fast/test.toml:11:2]
-     11 │ worker
-        · ───┬──
-        ·    ╰── did you mean `workers`?
+     10 │ 
+     11 │ [worker]
+        ·  ───┬──
+        ·     ╰── did you mean `workers`?
+     12 │ count = "2..5"
         ╰────
       help: known here: about, pipeline, duration_s, cluster, topics, workers, settings, load, expect, must_reach, fault
-    ");
+    "#);
 }
 
 #[test]
 fn an_unknown_kind_of_fault_gets_the_near_one() {
     insta::assert_snapshot!(complaint("kind = \"broker-kill\"", "kind = \"brokr-kill\""), @r#"
-    whitewater::scenario::invalid
-
       × unknown kind of fault `brokr-kill`
         ╭─[scenarios/fast/test.toml:30:8]
-     30 │ "brokr-kill"
-        · ──────┬─────
-        ·       ╰── did you mean `broker-kill`?
+     29 │ [[fault]]
+     30 │ kind = "brokr-kill"
+        ·        ──────┬─────
+        ·              ╰── did you mean `broker-kill`?
+     31 │ target = "leader of trades-3"
         ╰────
       help: one of kill, pause, power-loss, member-churn, force-rebalance, broker-kill, network-cut, delay, rewind-committed
     "#);
@@ -118,29 +117,29 @@ fn an_unknown_kind_of_fault_gets_the_near_one() {
 
 #[test]
 fn an_unknown_key_of_a_fault_is_pointed_at() {
-    insta::assert_snapshot!(complaint("target = \"any worker\"", "targt = \"any worker\""), @r"
-    whitewater::scenario::invalid
-
+    insta::assert_snapshot!(complaint("target = \"any worker\"", "targt = \"any worker\""), @r#"
       × unknown key `targt`
         ╭─[scenarios/fast/test.toml:26:1]
-     26 │ targt
+     25 │ kind = "kill"
+     26 │ targt = "any worker"
         · ──┬──
         ·   ╰── did you mean `target`?
+     27 │ every = "1s..10s"
         ╰────
       help: known here: target, for, kind, at, every
-    ");
+    "#);
 }
 
 #[test]
 fn a_wrong_target_says_what_can_be_written() {
     insta::assert_snapshot!(complaint("\"any worker\"", "\"some worker\""), @r#"
-    whitewater::scenario::invalid
-
-      × invalid value: string "some worker", expected "any worker" or a name such as "worker-2"
+      × invalid value: string "some worker"
         ╭─[scenarios/fast/test.toml:26:10]
-     26 │ "some worker"
-        · ──────┬──────
-        ·       ╰── here
+     25 │ kind = "kill"
+     26 │ target = "some worker"
+        ·          ──────┬──────
+        ·                ╰── expected "any worker" or a name such as "worker-2"
+     27 │ every = "1s..10s"
         ╰────
     "#);
 }
@@ -148,13 +147,13 @@ fn a_wrong_target_says_what_can_be_written() {
 #[test]
 fn a_fault_needs_exactly_one_time() {
     insta::assert_snapshot!(complaint("at = \"12s\"\n", ""), @r#"
-    whitewater::scenario::invalid
-
       × a fault without a time
         ╭─[scenarios/fast/test.toml:29:1]
+     28 │ 
      29 │ [[fault]]
         · ────┬────
         ·     ╰── needs `at = "12s"` or `every = "1s..10s"`
+     30 │ kind = "broker-kill"
         ╰────
     "#);
 }
@@ -162,47 +161,69 @@ fn a_fault_needs_exactly_one_time() {
 #[test]
 fn a_wrong_value_says_what_can_be_written() {
     insta::assert_snapshot!(complaint("\"0%..5%\"", "\"0..5\""), @r#"
-    whitewater::scenario::invalid
-
-      × invalid value: string "0..5", expected "1%" or "0%..5%"
+      × invalid value: string "0..5"
         ╭─[scenarios/fast/test.toml:22:14]
-     22 │ "0..5"
-        · ───┬──
-        ·    ╰── here
+     21 │ rate_per_s = "20..200"
+     22 │ duplicates = "0..5"
+        ·              ───┬──
+        ·                 ╰── expected a share such as "1%", or a range such as "0%..5%"
+     23 │ 
         ╰────
     "#);
     insta::assert_snapshot!(complaint("\"2..5\"", "\"5..2\""), @r#"
-    whitewater::scenario::invalid
-
-      × invalid value: string "5..2", expected 3 or "2..5"
+      × invalid value: string "5..2"
         ╭─[scenarios/fast/test.toml:12:9]
-     12 │ "5..2"
-        · ───┬──
-        ·    ╰── here
+     11 │ [workers]
+     12 │ count = "5..2"
+        ·         ───┬──
+        ·            ╰── expected a number such as 3, or a range such as "2..5"
+     13 │ 
         ╰────
     "#);
     insta::assert_snapshot!(complaint("\"2s..20s\"", "20"), @r#"
-    whitewater::scenario::invalid
-
-      × invalid value: integer `20`, expected "12s", "200ms" or "1s..10s"
+      × invalid value: integer `20`
         ╭─[scenarios/fast/test.toml:33:7]
-     33 │ 20
-        · ─┬
-        ·  ╰── here
+     32 │ at = "12s"
+     33 │ for = 20
+        ·       ─┬
+        ·        ╰── expected a time such as "12s" or "200ms", or a range such as "1s..10s"
         ╰────
     "#);
 }
 
 #[test]
+fn a_missing_key_is_named() {
+    insta::assert_snapshot!(complaint("pipeline = \"trades\"\n", ""), @r#"
+      × missing key `pipeline`
+       ╭─[scenarios/fast/test.toml:1:1]
+     1 │ about = "Members come and go."
+       · ▲
+       · ╰── `pipeline` belongs here
+     2 │ duration_s = "30..60"
+       ╰────
+    "#);
+    insta::assert_snapshot!(complaint("brokers = 3", ""), @r"
+      × missing key `brokers`
+       ╭─[scenarios/fast/test.toml:5:1]
+     4 │ 
+     5 │ [cluster]
+       · ────┬────
+       ·     ╰── `brokers` belongs here
+     6 │ 
+       ╰────
+    ");
+}
+
+#[test]
 fn broken_toml_is_pointed_at() {
     insta::assert_snapshot!(complaint("brokers = 3", "brokers = = 3"), @r"
-    whitewater::scenario::invalid
-
-      × extra `=`, expected nothing
+      × extra `=`
        ╭─[scenarios/fast/test.toml:6:11]
-     6 │ =
-       · ┬
-       · ╰── here
+     5 │ [cluster]
+     6 │ brokers = = 3
+       ·           ┬
+       ·           ╰── expected nothing
+     7 │ 
        ╰────
     ");
 }
@@ -210,45 +231,45 @@ fn broken_toml_is_pointed_at() {
 #[test]
 fn what_types_cannot_say_is_checked() {
     insta::assert_snapshot!(complaint("brokers = 3", "brokers = \"3..9\""), @r#"
-    whitewater::scenario::invalid
-
       × too few or too many brokers
        ╭─[scenarios/fast/test.toml:6:11]
-     6 │ "3..9"
-       · ───┬──
-       ·    ╰── 1 to 5
+     5 │ [cluster]
+     6 │ brokers = "3..9"
+       ·           ───┬──
+       ·              ╰── 1 to 5
+     7 │ 
        ╰────
     "#);
-    insta::assert_snapshot!(complaint("generator = \"trades\"", "file = \"a.jsonl\""), @r"
-    whitewater::scenario::invalid
-
+    insta::assert_snapshot!(complaint("generator = \"trades\"", "file = \"a.jsonl\""), @r#"
       × `records` with a `file`
         ╭─[scenarios/fast/test.toml:20:11]
-     20 │ 1_000
-        · ──┬──
-        ·   ╰── only for a generator; a file has `skip` and `take`
-        ╰────
-    ");
-    insta::assert_snapshot!(complaint("[load]", "[load]\ntopic = \"trade\""), @r#"
-    whitewater::scenario::invalid
-
-      × no topic `trade`
-        ╭─[scenarios/fast/test.toml:19:9]
-     19 │ "trade"
-        · ───┬───
-        ·    ╰── did you mean `trades`?
+     19 │ file = "a.jsonl"
+     20 │ records = 1_000
+        ·           ──┬──
+        ·             ╰── only for a generator; a file has `skip` and `take`
+     21 │ rate_per_s = "20..200"
         ╰────
     "#);
-    insta::assert_snapshot!(complaint("records = 1_000\n", ""), @r"
-    whitewater::scenario::invalid
-
+    insta::assert_snapshot!(complaint("[load]", "[load]\ntopic = \"trade\""), @r#"
+      × no topic `trade`
+        ╭─[scenarios/fast/test.toml:19:9]
+     18 │ [load]
+     19 │ topic = "trade"
+        ·         ───┬───
+        ·            ╰── did you mean `trades`?
+     20 │ generator = "trades"
+        ╰────
+    "#);
+    insta::assert_snapshot!(complaint("records = 1_000\n", ""), @r#"
       × how many records?
         ╭─[scenarios/fast/test.toml:18:1]
+     17 │ 
      18 │ [load]
         · ───┬──
         ·    ╰── `records` is missing
+     19 │ generator = "trades"
         ╰────
-    ");
+    "#);
 }
 
 #[test]
