@@ -101,7 +101,9 @@ pub struct LoadPlan {
     pub rate_per_s: u64,
     /// Shares of records that something is done to.
     pub disorder: Disorder,
-    /// Indices of records left out (by shrinking), see [`dataset::LoadRecord`].
+    /// Indices of records left out (by shrinking), see [`LoadRecord::index`].
+    ///
+    /// [`LoadRecord::index`]: crate::dataset::record::LoadRecord::index
     pub removed: BTreeSet<u64>,
 }
 

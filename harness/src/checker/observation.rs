@@ -22,7 +22,8 @@ pub struct Observation {
     pub quarantined: Option<Vec<RecordPosition>>,
     /// The pipeline's own count; none if it keeps none.
     pub accounting: Option<Accounting>,
-    /// The history.
+    /// The history. Checkers read its `offset_commit` events only: a runner that counts its
+    /// milliseconds may leave the others out, and make them when there is something to explain.
     pub trace: Vec<Event>,
     /// When everything was healed, in simulated nanoseconds.
     pub healed_at_ns: u64,
