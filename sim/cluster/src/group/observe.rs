@@ -59,6 +59,11 @@ impl GroupCoordinator {
             .map(|group| describe(group, groups.offsets.group(&group.id)))
             .collect()
     }
+
+    /// What the group committed for the partition, if anything.
+    pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<&CommittedOffset> {
+        self.groups.offsets.get(group, topic, partition)
+    }
 }
 
 fn describe(group: &Group, offsets: Option<&GroupOffsets>) -> GroupDescription {
