@@ -98,9 +98,8 @@ impl Cluster {
 
     /// A group's committed offset; `None` if there is none, or its coordinator is down.
     pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<CommittedOffset> {
-        let groups = self.groups();
-        let group = groups.iter().find(|known| known.group == group)?;
-        group.offsets.get(&(topic.to_owned(), partition)).cloned()
+        let mut coordinators = self.brokers.values().map(|broker| &broker.coordinator);
+        coordinators.find_map(|c| c.committed(group, topic, partition).cloned())
     }
 
     fn apply(&mut self, broker: BrokerId, outputs: Vec<GroupOutput>) {
