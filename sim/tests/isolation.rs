@@ -11,6 +11,8 @@ use whitewater_sim::isolation::{
 use whitewater_sim::world::{self, WorldConfig};
 use whitewater_sim::{task, time, trace};
 
+type Test = (&'static str, fn(&Zygote));
+
 /// Makes this program print where its stack is, and nothing else.
 const PRINT_ADDRESS: &str = "--print-address";
 
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         println!("{:p}", &raw const local);
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn(&Zygote)); 10] = [
+    let tests: [Test; 10] = [
         (
             "what the child writes arrives",
             what_the_child_writes_arrives,

@@ -163,11 +163,11 @@ fn while_panicking_nothing_suspends() {
         }
         let seen = Rc::new(Cell::new(None));
         let guard = FlushOnDrop(seen.clone());
-        let task = task::spawn_coroutine(async move {
+        let task: task::JoinHandle<()> = task::spawn_coroutine(async move {
             let _guard = guard;
             panic!("boom");
         });
-        let error: task::JoinError = task.await.map(|()| ()).unwrap_err();
+        let error = task.await.unwrap_err();
         assert_eq!(error.panic_message(), Some("boom"));
         assert_eq!(seen.get(), Some(BlockError::Panicking));
     });

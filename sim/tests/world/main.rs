@@ -1,4 +1,8 @@
 //! The simulated world, used from outside as the harness and the patched crates use it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are not marked as tests"
+)]
 
 mod blocking;
 mod byte_streams;
