@@ -24,7 +24,6 @@ pub fn resume() {
 ///
 /// # Panics
 /// Always: see [`pause`].
-#[expect(clippy::unused_async, reason = "the signature is tokio's")]
 pub async fn advance(_duration: Duration) {
     refuse("advance");
 }

@@ -94,7 +94,7 @@ fn abort_and_panic_of_local_tasks() {
                 aborted.abort();
                 assert!(aborted.await.unwrap_err().is_cancelled());
                 let panicked = task::spawn_local(async { panic!("no") });
-                assert!(panicked.await.map(|()| ()).unwrap_err().is_panic());
+                assert!(panicked.await.unwrap_err().is_panic());
             })
             .await;
     });

@@ -56,10 +56,10 @@ fn select_has_preconditions_patterns_and_else() {
         drop(tx);
         let mut log = Vec::new();
         loop {
-            let guarded = log.len() < 10;
+            let enabled = log.len() > 10;
             tokio::select! {
                 Some(received) = rx.recv() => log.push(received),
-                () = std::future::pending(), if guarded && false => unreachable!(),
+                () = std::future::pending(), if enabled => unreachable!(),
                 else => break,
             }
         }

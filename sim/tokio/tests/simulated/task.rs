@@ -60,7 +60,7 @@ fn panic_becomes_a_join_error() {
             panic!("boom {}", now.elapsed().as_secs());
         });
         let id = handle.id();
-        let error = handle.await.map(|()| ()).unwrap_err();
+        let error = handle.await.unwrap_err();
         assert!(error.is_panic() && !error.is_cancelled());
         assert_eq!(error.id(), id);
         assert_eq!(
@@ -81,7 +81,7 @@ fn panic_with_another_payload_has_no_message() {
     run(async {
         let handle = tokio::spawn(async { std::panic::panic_any(5_u8) });
         let id = handle.id();
-        let error = handle.await.map(|()| ()).unwrap_err();
+        let error = handle.await.unwrap_err();
         assert_eq!(error.to_string(), format!("task {id} panicked"));
         assert_eq!(std::io::Error::from(error).to_string(), "task panicked");
     });
@@ -152,7 +152,7 @@ fn a_task_that_aborts_itself_ends_at_its_next_yield() {
             unreachable!("polled after its abort");
         });
         *own.lock().unwrap() = Some(handle.abort_handle());
-        let error: task::JoinError = handle.await.map(|()| ()).unwrap_err();
+        let error: task::JoinError = handle.await.unwrap_err();
         assert!(error.is_cancelled());
     });
 }
@@ -256,7 +256,7 @@ fn budget_makes_a_busy_task_yield() {
         });
         let stop = busy.abort_handle();
         tokio::spawn(async move { stop.abort() }).await.unwrap();
-        assert!(busy.await.map(|()| ()).unwrap_err().is_cancelled());
+        assert!(busy.await.unwrap_err().is_cancelled());
     });
 }
 

@@ -38,7 +38,15 @@ fn each_names_itself() {
         said.starts_with("tokio::process::Command::spawn is not simulated:"),
         "{said}"
     );
-    let said = refusal(async { drop(tokio::io::stdin()) });
+    let said = refusal(async {
+        let listener = tokio::net::TcpListener::bind("0.0.0.0:1").await.unwrap();
+        std::os::fd::AsRawFd::as_raw_fd(&listener);
+    });
+    let expected = "the file descriptor of tokio::net::TcpListener is not simulated:";
+    assert!(said.starts_with(expected), "{said}");
+    let said = refusal(async {
+        let _: tokio::io::Stdin = tokio::io::stdin();
+    });
     assert!(
         said.starts_with("tokio::io::stdin is not simulated:"),
         "{said}"

@@ -1,6 +1,7 @@
 //! TCP.
 
 mod connection;
+mod descriptor;
 mod listener;
 mod options;
 mod socket;
