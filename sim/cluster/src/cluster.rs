@@ -82,14 +82,18 @@ impl Cluster {
         self.brokers.values().filter_map(next).min()
     }
 
-    /// Forgets a connection that its client, or the network, has closed.
+    /// Forgets a connection that has ended: its client, the network or an
+    /// [`Output::CloseConnection`] has closed it.
     pub fn connection_closed(
         &mut self,
         now: Now,
         broker: BrokerId,
         connection: ConnectionId,
     ) -> Vec<Output> {
-        self.forget_connection(broker, connection);
+        if let Some(running) = self.brokers.get_mut(&broker) {
+            running.fetches.take(connection);
+            running.connections.remove(&connection);
+        }
         self.settle(now)
     }
 
@@ -235,22 +239,19 @@ impl Cluster {
         Some(finished.api_version)
     }
 
-    /// Closes a connection, as Kafka does when it has no answer.
+    /// Closes a connection, as Kafka does when it has no answer. What was read from it and not
+    /// yet handled is dropped.
     pub(crate) fn close(&mut self, broker: BrokerId, connection: ConnectionId, reason: String) {
-        self.forget_connection(broker, connection);
+        if let Some(running) = self.brokers.get_mut(&broker) {
+            running.fetches.take(connection);
+            running.connections.entry(connection).or_default().close();
+        }
         self.state.events.push(Event::ConnectionRefused {
             broker,
             connection,
             reason,
         });
         self.outputs.push(Output::CloseConnection { connection });
-    }
-
-    fn forget_connection(&mut self, broker: BrokerId, connection: ConnectionId) {
-        if let Some(running) = self.brokers.get_mut(&broker) {
-            running.connections.remove(&connection);
-            running.fetches.take(connection);
-        }
     }
 
     /// Answers the parked fetches that a partition's change may satisfy.

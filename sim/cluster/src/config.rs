@@ -42,8 +42,6 @@ pub struct BrokerSettings {
     pub fetch_max_bytes: i32,
     /// `log.message.timestamp.type` of a topic without its own `message.timestamp.type`.
     pub log_message_timestamp_type: TimestampType,
-    /// `log.message.timestamp.before.max.ms`: how old a CreateTime may be at append.
-    pub log_message_timestamp_before_max_ms: i64,
     /// `log.message.timestamp.after.max.ms`: how far ahead a CreateTime may be at append
     /// (one hour since KIP-1030).
     pub log_message_timestamp_after_max_ms: i64,
@@ -74,7 +72,6 @@ impl Default for BrokerSettings {
             message_max_bytes: 1_048_588,
             fetch_max_bytes: 55 * 1024 * 1024,
             log_message_timestamp_type: TimestampType::CreateTime,
-            log_message_timestamp_before_max_ms: i64::MAX,
             log_message_timestamp_after_max_ms: 3_600_000,
             offsets_topic_num_partitions: 50,
             offset_metadata_max_bytes: 4096,

@@ -10,6 +10,7 @@ use crate::request::Request;
 pub(crate) struct Connection {
     in_flight: Option<InFlight>,
     waiting: VecDeque<Request>,
+    closed: bool,
 }
 
 /// The request being handled.
@@ -22,7 +23,17 @@ pub(crate) struct InFlight {
 impl Connection {
     /// Queues a request behind those that came before.
     pub(crate) fn push(&mut self, request: Request) {
-        self.waiting.push_back(request);
+        if !self.closed {
+            self.waiting.push_back(request);
+        }
+    }
+
+    /// Drops every request, also those that arrive before the client learns of the end.
+    pub(crate) fn close(&mut self) {
+        *self = Self {
+            closed: true,
+            ..Self::default()
+        };
     }
 
     /// The next request, if none is being handled; it then is.

@@ -17,6 +17,9 @@ use crate::topics::Topic;
 /// `ConfigSource.DYNAMIC_TOPIC_CONFIG`.
 const DYNAMIC_TOPIC_CONFIG: i8 = 1;
 
+/// `ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`.
+const PARTITIONS_PER_REQUEST_MAX: i64 = 10_000;
+
 /// Error code and the text that goes with it.
 type Refusal = (ResponseError, String);
 
@@ -42,51 +45,74 @@ pub(crate) fn handle(
 ) -> CreateTopicsResponse {
     let mut response = CreateTopicsResponse::default();
     for wanted in &request.topics {
-        let twice = request
-            .topics
-            .iter()
-            .filter(|other| other.name == wanted.name);
-        let planned = if twice.count() > 1 {
-            Err((
-                ResponseError::InvalidRequest,
-                "duplicate topic name".to_owned(),
-            ))
-        } else {
-            plan(state, wanted)
-        };
-        let mut result = CreatableTopicResult::default().with_name(wanted.name.clone());
-        match planned {
-            Ok(plan) => {
-                let partitions = match &plan.layout {
-                    Layout::Spread(count) => *count,
-                    Layout::Assigned(brokers) => brokers.len() as i32,
-                };
-                if version >= 5 {
-                    result.num_partitions = partitions;
-                    result.replication_factor = 1;
-                    result.configs = Some(configs(&plan.config));
-                }
-                if !request.validate_only {
-                    let id = create(state, wanted, plan).id;
-                    if version >= 7 {
-                        result.topic_id = id;
-                    }
-                }
-            }
-            Err((error, message)) => {
-                result.error_code = error.code();
-                result.error_message = Some(StrBytes::from_string(message));
-            }
-        }
-        if !response
-            .topics
-            .iter()
-            .any(|known| known.name == wanted.name)
-        {
-            response.topics.push(result);
+        let mut answered = response.topics.iter();
+        if !answered.any(|known| known.name == wanted.name) {
+            response
+                .topics
+                .push(answer(state, version, request, wanted));
         }
     }
     response
+}
+
+fn answer(
+    state: &mut ClusterState,
+    version: i16,
+    request: &CreateTopicsRequest,
+    wanted: &CreatableTopic,
+) -> CreatableTopicResult {
+    let mut result = CreatableTopicResult::default().with_name(wanted.name.clone());
+    let planned = check_request(state, request, wanted).and_then(|()| plan(state, wanted));
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err((error, message)) => {
+            result.error_code = error.code();
+            result.error_message = Some(StrBytes::from_string(message));
+            return result;
+        }
+    };
+    if version >= 5 {
+        result.num_partitions = match &plan.layout {
+            Layout::Spread(count) => *count,
+            Layout::Assigned(brokers) => brokers.len() as i32,
+        };
+        result.replication_factor = 1;
+        result.configs = Some(configs(&plan.config));
+    }
+    if !request.validate_only {
+        let id = create(state, wanted, plan).id;
+        if version >= 7 {
+            result.topic_id = id;
+        }
+    }
+    result
+}
+
+/// What the topics of one request must not be together.
+fn check_request(
+    state: &ClusterState,
+    request: &CreateTopicsRequest,
+    wanted: &CreatableTopic,
+) -> Result<(), Refusal> {
+    let same_name = |other: &&CreatableTopic| other.name == wanted.name;
+    if request.topics.iter().filter(same_name).count() > 1 {
+        let text = "duplicate topic name".to_owned();
+        return Err((ResponseError::InvalidRequest, text));
+    }
+    let counts = request
+        .topics
+        .iter()
+        .map(|topic| match topic.num_partitions {
+            -1 if topic.assignments.is_empty() => i64::from(state.config.settings.num_partitions),
+            -1 => topic.assignments.len() as i64,
+            count => i64::from(count.max(0)),
+        });
+    let partitions: i64 = counts.sum();
+    if partitions > PARTITIONS_PER_REQUEST_MAX {
+        let text = format!("{partitions} partitions in one request are too many");
+        return Err((ResponseError::PolicyViolation, text));
+    }
+    Ok(())
 }
 
 fn create<'a>(state: &'a mut ClusterState, wanted: &CreatableTopic, plan: Plan) -> &'a Topic {

@@ -117,15 +117,19 @@ impl Cluster {
         request: FetchRequest,
     ) {
         let found = fetch::read(&self.state, broker, version, &request);
-        let partitions = fetch::partitions(&self.state, version, &request);
         let enough = found.bytes >= fetch::min_bytes(&self.state, &request);
         let max_wait_ms = u64::try_from(request.max_wait_ms).unwrap_or(0);
-        if found.urgent || enough || max_wait_ms == 0 || partitions.is_empty() {
+        let asks_nothing = request
+            .topics
+            .iter()
+            .all(|topic| topic.partitions.is_empty());
+        if found.urgent || enough || max_wait_ms == 0 || asks_nothing {
             let body = found.response.into();
             self.respond(broker, from.connection, from.correlation_id, body);
             return;
         }
         let deadline = now.monotonic + Duration::from_millis(max_wait_ms);
+        let partitions = fetch::partitions(&self.state, version, &request);
         if let Some(running) = self.brokers.get_mut(&broker) {
             let fetches = &mut running.fetches;
             fetches.park(from.connection, version, request, partitions, deadline);

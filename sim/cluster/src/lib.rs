@@ -29,12 +29,12 @@ mod produce;
 pub mod record_batch;
 pub mod request;
 pub mod requester;
+#[cfg(feature = "tcp")]
+pub mod tcp;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "tcp")]
-pub mod tcp;
 pub mod timestamp_type;
 pub mod topic_catalog;
 pub mod topic_config;

@@ -24,6 +24,10 @@ pub struct Request {
 
 /// What the carrier of the bytes must do, in this order.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every output is a response, and few exist at a time"
+)]
 pub enum Output {
     /// Send a response.
     Response {

@@ -7,7 +7,7 @@ use crate::record_batch::AppendRules;
 use crate::timestamp_type::TimestampType;
 
 /// Keys of Kafka's `TopicConfig` that are accepted and kept, but change nothing here: this
-/// cluster keeps every record, and has one replica.
+/// cluster keeps every record in memory for ever, and has one replica.
 const WITHOUT_EFFECT: &[&str] = &[
     "cleanup.policy",
     "compression.gzip.level",
@@ -38,6 +38,7 @@ const WITHOUT_EFFECT: &[&str] = &[
 const ONLY_VALUE: &[(&str, &str)] = &[
     ("cleanup.policy", "delete"),
     ("compression.type", "producer"),
+    ("message.timestamp.before.max.ms", "9223372036854775807"),
 ];
 
 /// A topic's own settings; what it does not set, the broker's settings decide.

@@ -3,7 +3,10 @@
 //! Where kcat is not installed these tests say so and pass; with `WHITEWATER_REQUIRE_KCAT=1` they
 //! fail.
 
-mod common;
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod group_events;
+mod served;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::Builder;
 
-use common::{PATIENCE, Served};
+use group_events::wait_for_stable;
+use served::{PATIENCE, Served};
 
 /// Whether kcat is here; panics if it must be.
 fn kcat_is_installed() -> bool {
@@ -144,17 +148,17 @@ fn kcats_group_rebalances_and_loses_nothing() {
     let served = Served::start(2, 4);
     produce(&served, 0..100);
     let first = Member::join(&served);
-    served.wait_for_stable("g", 1);
+    wait_for_stable(&served, "g", 1);
     let second = Member::join(&served);
-    served.wait_for_stable("g", 2);
+    wait_for_stable(&served, "g", 2);
     produce(&served, 100..200);
     let third = Member::join(&served);
-    served.wait_for_stable("g", 3);
+    wait_for_stable(&served, "g", 3);
     let mut seen = first.leave();
-    served.wait_for_stable("g", 2);
+    wait_for_stable(&served, "g", 2);
     produce(&served, 200..300);
     seen.extend(second.leave());
-    served.wait_for_stable("g", 1);
+    wait_for_stable(&served, "g", 1);
     while seen.len() < 300 {
         let line = third.lines.recv_timeout(PATIENCE).unwrap();
         seen.insert(line.parse().unwrap());

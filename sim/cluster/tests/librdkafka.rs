@@ -1,13 +1,16 @@
 //! librdkafka against the served cluster.
 
-mod common;
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod group_events;
+mod served;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use common::{PATIENCE, Served};
 use futures::executor::block_on;
+use group_events::wait_for_stable;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -18,6 +21,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use served::{PATIENCE, Served};
 
 const POLL: Timeout = Timeout::After(std::time::Duration::from_millis(100));
 
@@ -292,7 +296,7 @@ fn a_million_records_pass_and_each_arrives_once() {
         for _ in 0..2 {
             scope.spawn(|| be_a_member(&served, "g", &seen, &leave));
         }
-        served.wait_for_stable("g", 2);
+        wait_for_stable(&served, "g", 2);
         send(&producer, "t", 1..IDS as u64);
         wait_until("the arrival of every id", || seen.is_complete());
         leave.store(true, Ordering::SeqCst);
@@ -323,19 +327,19 @@ fn nothing_is_lost_while_members_come_and_go() {
     std::thread::scope(|scope| {
         let join = |leave| scope.spawn(move || be_a_member(server, "g", records, leave));
         join(&first);
-        let generation = served.wait_for_stable("g", 1);
+        let generation = wait_for_stable(&served, "g", 1);
         send(&producer, "t", 100..200);
         join(&second);
-        served.wait_for_stable("g", 2);
+        wait_for_stable(&served, "g", 2);
         send(&producer, "t", 200..300);
         join(&third);
-        served.wait_for_stable("g", 3);
+        wait_for_stable(&served, "g", 3);
         send(&producer, "t", 300..400);
         second.store(true, Ordering::SeqCst);
-        served.wait_for_stable("g", 2);
+        wait_for_stable(&served, "g", 2);
         send(&producer, "t", 400..500);
         first.store(true, Ordering::SeqCst);
-        let last = served.wait_for_stable("g", 1);
+        let last = wait_for_stable(&served, "g", 1);
         assert!(last >= generation + 4, "generations {generation} to {last}");
         send(&producer, "t", 500..600);
         wait_until("the arrival of every id", || seen.is_complete());

@@ -62,3 +62,19 @@ fn a_closed_connection_takes_its_queue_along() {
     lab.advance_ms(1000);
     assert!(lab.cluster.tick(lab.now).is_empty());
 }
+
+#[test]
+fn what_follows_a_refused_request_is_dropped() {
+    let mut lab = Lab::new(1);
+    lab.create_topic("t", &[1]);
+    let produce = |partition| produce_request("t", partition, 0, record_batch(&[(1, "a")]));
+    assert!(lab.send(1, 7, 12, fetch_request("t", &[(0, 0)])).is_empty());
+    assert!(lab.send(1, 7, 9, produce(5)).is_empty());
+    assert!(lab.send(1, 7, 9, produce(0)).is_empty());
+    lab.advance_ms(500);
+    let outputs = lab.cluster.tick(lab.now);
+    assert_eq!(correlation_ids(&outputs), [(7, 1), (7, -1)]);
+    // The client has not noticed yet.
+    assert!(lab.send(1, 7, 9, produce(0)).is_empty());
+    assert_eq!(lab.cluster.log("t", 0).unwrap().log_end_offset(), 0);
+}

@@ -78,6 +78,7 @@ fn what_kafka_would_refuse_is_refused() {
         (wanted("a b", 1), ResponseError::InvalidTopicException),
         (wanted("t", 0), ResponseError::InvalidPartitions),
         (wanted("t", -2), ResponseError::InvalidPartitions),
+        (wanted("t", 10_001), ResponseError::PolicyViolation),
         (
             wanted("t", 1).with_replication_factor(2),
             ResponseError::InvalidReplicationFactor,

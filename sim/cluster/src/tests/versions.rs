@@ -189,16 +189,17 @@ fn a_client_that_hides_its_name_is_refused() {
 #[test]
 fn what_is_not_served_closes_the_connection_and_says_why() {
     let mut lab = Lab::new(1);
-    for (version, body) in [
-        (4, RequestKind::from(InitProducerIdRequest::default())),
-        (99, RequestKind::from(MetadataRequest::default())),
+    for (connection, version, body) in [
+        (7, 4, RequestKind::from(InitProducerIdRequest::default())),
+        (8, 99, RequestKind::from(MetadataRequest::default())),
         (
+            9,
             2,
             RequestKind::from(produce_request("t", 0, 1, record_batch(&[(1, "a")]))),
         ),
     ] {
         lab.cluster.take_events();
-        let outputs = lab.send(1, 7, version, body);
+        let outputs = lab.send(1, connection, version, body);
         assert!(
             matches!(outputs[..], [Output::CloseConnection { .. }]),
             "{outputs:?}"

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use whitewater_cluster::tcp::{ServeOptions, Server};
-use whitewater_cluster::{BrokerSettings, Event, GroupState};
+use whitewater_cluster::{BrokerSettings, Event};
 
 /// How long anything may take before a test fails: far longer than it should.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,10 +54,6 @@ impl Served {
             let left = deadline.saturating_duration_since(Instant::now());
             match events.recv_timeout(left) {
                 Ok(event) => {
-                    assert!(
-                        !matches!(event, Event::ConnectionRefused { .. }),
-                        "while waiting for {what}: {event:?}"
-                    );
                     if let Some(found) = found(&event) {
                         return found;
                     }
@@ -66,26 +62,5 @@ impl Served {
                 Err(RecvTimeoutError::Disconnected) => panic!("the server is gone"),
             }
         }
-    }
-
-    /// Waits until the group is stable with that many members, and returns its generation.
-    pub(crate) fn wait_for_stable(&self, group: &str, members: usize) -> i32 {
-        self.wait_for(&format!("{group} stable with {members}"), |event| {
-            let Event::GroupStateChanged {
-                group: changed,
-                to: GroupState::Stable,
-                ..
-            } = event
-            else {
-                return None;
-            };
-            if changed != group {
-                return None;
-            }
-            let groups = self.server.with(|cluster| cluster.groups());
-            let group = groups.into_iter().find(|known| known.group == group)?;
-            (group.state == GroupState::Stable && group.members.len() == members)
-                .then_some(group.generation)
-        })
     }
 }
