@@ -13,7 +13,10 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(madsim)]
 mod escape {
-    #![expect(unsafe_code, reason = "escapes as dependencies do: by raw system calls")]
+    #![expect(
+        unsafe_code,
+        reason = "escapes as dependencies do: by raw system calls"
+    )]
 
     use std::ffi::c_void;
     use std::io::{Read, Write};
@@ -51,7 +54,11 @@ mod escape {
     fn draws_randomness_by_number() {
         let mut bytes = [0_u8; 16];
         // escapes: draws_randomness_by_number
-        system_call(libc::SYS_getrandom, bytes.as_mut_ptr() as usize, bytes.len());
+        system_call(
+            libc::SYS_getrandom,
+            bytes.as_mut_ptr() as usize,
+            bytes.len(),
+        );
     }
 
     /// The C library's own function, as a shared library calls it.
@@ -110,11 +117,23 @@ mod escape {
     type Case = (&'static str, fn(), &'static str);
 
     const CASES: [Case; 10] = [
-        ("reads_the_clock_by_number", reads_the_clock_by_number, "clock_gettime"),
-        ("draws_randomness_by_number", draws_randomness_by_number, "getrandom"),
+        (
+            "reads_the_clock_by_number",
+            reads_the_clock_by_number,
+            "clock_gettime",
+        ),
+        (
+            "draws_randomness_by_number",
+            draws_randomness_by_number,
+            "getrandom",
+        ),
         ("reads_the_coarse_clock", reads_the_coarse_clock, "vDSO"),
         ("asks_for_the_time", asks_for_the_time, "vDSO"),
-        ("reads_the_time_stamp_counter", reads_the_time_stamp_counter, "rdtsc"),
+        (
+            "reads_the_time_stamp_counter",
+            reads_the_time_stamp_counter,
+            "rdtsc",
+        ),
         ("starts_a_thread", starts_a_thread, "thread"),
         ("forks", forks, "clone"),
         ("opens_a_file", opens_a_file, "openat of /proc/self/status"),
@@ -136,7 +155,10 @@ mod escape {
         let tests: [(&str, fn(&Zygote)); 4] = [
             ("what stays inside goes on", what_stays_inside_goes_on),
             ("a declared file can be read", a_declared_file_can_be_read),
-            ("a declared file can't be written", a_declared_file_cannot_be_written),
+            (
+                "a declared file can't be written",
+                a_declared_file_cannot_be_written,
+            ),
             ("a real fault is a crash", a_real_fault_is_a_crash),
         ];
         for (name, test) in tests {
@@ -162,7 +184,9 @@ mod escape {
             let nets = trap::install(&trap).expect("the trap");
             assert_eq!(nets.warning(), None);
             let ended = world::run(WorldConfig::default(), async move {
-                task::spawn_coroutine(async move { body() }).await.expect("it does not panic");
+                task::spawn_coroutine(async move { body() })
+                    .await
+                    .expect("it does not panic");
             });
             ended.expect("the world ends");
             out.write_all(b"done").expect("the parent reads");
@@ -189,7 +213,13 @@ mod escape {
         what: &str,
     ) {
         let (outcome, escape) = run(zygote, Vec::new(), escapes);
-        assert_eq!(outcome.end, ChildEnd::Exited { code: trap::ESCAPED }, "{name}: {outcome:?}");
+        assert_eq!(
+            outcome.end,
+            ChildEnd::Exited {
+                code: trap::ESCAPED
+            },
+            "{name}: {outcome:?}"
+        );
         let escape = escape.expect("a record");
         assert!(escape.what.contains(what), "{name}: {escape}");
         // A helper may be innermost; the function that it helped comes next.
@@ -198,7 +228,11 @@ mod escape {
             .iter()
             .find(|frame| !frame.function.ends_with("escape::system_call"))
             .unwrap_or_else(|| panic!("{name}: nobody is named in {escape:?}"));
-        assert_eq!(frame.function, format!("escape::escape::{name}"), "{escape:#?}");
+        assert_eq!(
+            frame.function,
+            format!("escape::escape::{name}"),
+            "{escape:#?}"
+        );
         let file = frame.file.as_deref().unwrap_or_default();
         assert!(file.ends_with("tests/escape.rs"), "{escape:#?}");
         assert_eq!(frame.line, Some(line_of(name)), "{escape:#?}");
@@ -237,7 +271,12 @@ mod escape {
         let (outcome, escape) = run(zygote, vec![UNDECLARED.into()], || {
             let _ = std::fs::File::options().write(true).open(UNDECLARED);
         });
-        assert_eq!(outcome.end, ChildEnd::Exited { code: trap::ESCAPED });
+        assert_eq!(
+            outcome.end,
+            ChildEnd::Exited {
+                code: trap::ESCAPED
+            }
+        );
         assert!(escape.expect("a record").what.contains("openat"));
     }
 
