@@ -17,6 +17,8 @@
 
 mod boot;
 pub mod byte_stream;
+mod connect;
+mod connection;
 mod coroutine;
 pub mod descriptor;
 mod executor;
@@ -31,10 +33,13 @@ pub mod isolation;
 pub mod kafka;
 mod kafka_events;
 pub mod kafka_linkage;
+pub mod inherited_socket;
 pub mod link;
+mod listener;
 pub mod network;
 pub mod process;
 pub mod random;
+mod socket;
 pub mod task;
 pub mod time;
 mod timer;
@@ -76,3 +81,17 @@ mod sqlite_file;
 pub mod sqlite_step;
 #[cfg(any(test, whitewater_sqlite))]
 pub mod sqlite_vfs;
+#[cfg(madsim)]
+pub mod symbol;
+#[cfg(madsim)]
+pub mod trap;
+#[cfg(madsim)]
+pub mod trap_channel;
+#[cfg(madsim)]
+mod trap_filter;
+#[cfg(madsim)]
+mod trap_handler;
+#[cfg(madsim)]
+mod trap_record;
+#[cfg(madsim)]
+mod trap_vdso;
