@@ -1,4 +1,11 @@
 //! Apache Kafka as a pure state machine, with a TCP front behind a feature.
+//!
+//! [`Cluster`] takes requests, as the structs of `kafka-protocol`, and the time; it gives back
+//! responses and [`Event`]s. It does no I/O, reads no clock and draws no random numbers, so the
+//! same calls always give the same history. Logs hold the producers' own v2 record batches.
+//! [`api_versions`] says what is served; the replication factor is 1.
+//!
+//! With the feature `tcp`, `tcp::Server` carries the same value to real clients.
 
 pub mod api_versions;
 mod broker;
