@@ -1,5 +1,7 @@
 //! Runtimes, their handles, and their end.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::task;
 use tokio::time::{Instant, sleep};
+use whitewater_sim::{host, process};
 
 use crate::world::{about, run};
 
@@ -206,4 +209,27 @@ fn no_current_runtime_outside_a_world() {
 #[should_panic(expected = "block_on was called outside of one")]
 fn block_on_outside_a_world_says_so() {
     Runtime::new().unwrap().block_on(async {});
+}
+
+#[test]
+fn a_restarted_process_has_a_new_runtime() {
+    run(async {
+        let worker = process::create_process(host::create_host("worker-host"), "worker");
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        for _ in 0..2 {
+            let seen = seen.clone();
+            process::start(worker, || async move {
+                let runtime = Handle::current();
+                let alive = runtime.metrics().num_alive_tasks();
+                seen.borrow_mut().push((runtime.id(), alive));
+                tokio::spawn(std::future::pending::<()>());
+                std::future::pending::<()>().await;
+            });
+            sleep(Duration::from_millis(1)).await;
+            process::kill(worker);
+        }
+        let seen = seen.borrow();
+        assert_ne!(seen[0].0, seen[1].0);
+        assert_eq!((seen[0].1, seen[1].1), (0, 0), "the old tasks died");
+    });
 }
