@@ -3,6 +3,9 @@
 pub mod activity;
 pub mod audit;
 pub mod batch;
+pub mod catch_up;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod config_error;
@@ -10,14 +13,19 @@ mod config_reader;
 pub mod decimal;
 pub mod event_time;
 pub mod field_path;
+pub mod kafka_log;
 mod member;
 mod ownership;
 pub mod processor;
 pub mod quarantine;
 mod rebalance;
+pub mod rebuild;
 pub mod registry;
+#[cfg(feature = "cli")]
+pub mod send;
 pub mod sink;
 pub mod sqlite;
+pub mod status;
 pub mod topic_partition;
 pub mod trades;
 pub mod worker;

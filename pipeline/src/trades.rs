@@ -152,6 +152,20 @@ mod tests {
         wrong_type: `id` is neither text nor a number
         missing_field: `symbol` is missing or null
         wrong_type: `symbol` is neither text nor a number
+        not_json: `symbol` is malformed: unexpected end of hex escape at line 1 column 8
+        bad_value: `price` is not a decimal number
+        bad_value: `price` is not a decimal number
+        out_of_range: `price` does not fit exactly in 96 bits with at most 28 decimal places
+        out_of_range: `quantity` does not fit exactly in 96 bits with at most 28 decimal places
+        a | symbol=S price=1 quantity=79228162514264337593543950335 notional=79228162514264337593543950335 event_time=1970-01-01T00:00:00Z
+        wrong_type: `price` is neither text nor a number
+        bad_value: `event_time` is neither an RFC 3339 time with an offset nor whole milliseconds since 1970
+        out_of_range: `event_time` is outside 1677-09-21 to 2262-04-11
+        wrong_type: `event_time` is neither text nor a number
+        a | symbol=S price=1 quantity=2 notional=2 event_time=1970-01-01T00:00:00Z
+        not_json: EOF while parsing a value at line 1 column 6
+        duplicate_field: `id` is there twice
+        out_of_range: notional does not fit exactly in 96 bits with at most 28 decimal places
         ");
     }
 }

@@ -1,2 +1,5 @@
 //! The pipeline command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    whitewater_pipeline::cli::main()
+}

@@ -90,6 +90,17 @@ impl SqliteSink {
         }
     }
 
+    /// Lets the file grow to this many pages; past it, the sink is full. For a sink that must not
+    /// take the whole disk.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn limit_pages(&self, pages_max: u32) -> Result<(), SinkError> {
+        self.connection
+            .pragma_update_and_check(None, "max_page_count", pages_max, |_| Ok(()))
+            .map_err(|error| sink_error(&self.path, error))
+    }
+
     /// Runs `work` in a write transaction of its own.
     pub(super) fn write<T>(
         &mut self,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::audit::Accounting;
 use crate::event_time;
@@ -23,6 +23,12 @@ pub enum ReadError {
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// There is no such file.
+    #[error("there is no sink `{}`", path.display())]
+    NoSink {
+        /// Which file.
+        path: PathBuf,
     },
     /// No such processor, so no such result set.
     #[error("no processor is called `{0}`")]
@@ -128,8 +134,13 @@ impl Reader {
             path: path.to_owned(),
             source,
         };
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|source| match source.sqlite_error_code() {
+                Some(ErrorCode::CannotOpen) => ReadError::NoSink {
+                    path: path.to_owned(),
+                },
+                _ => failed(source),
+            })?;
         connection
             .busy_timeout(Duration::from_secs(10))
             .map_err(failed)?;
