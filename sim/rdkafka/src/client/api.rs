@@ -1,0 +1,71 @@
+//! The requests a client sends: in which version, and what answers them.
+//!
+//! Versions are the highest that librdkafka 2.12 speaks and whose fields the client uses.
+
+use kafka_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest,
+    ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest,
+    ProduceResponse, RequestKind, ResponseKind, SyncGroupRequest, SyncGroupResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+
+/// A request with its response.
+pub(crate) trait Api: Into<RequestKind> {
+    /// The version it is sent in.
+    const VERSION: i16;
+    /// What answers it.
+    type Response;
+
+    /// The response of this type, none if the broker answered something else.
+    fn response(kind: ResponseKind) -> Option<Self::Response>;
+}
+
+macro_rules! apis {
+    ($($request:ident => $response:ident, $kind:ident, $version:literal;)*) => {
+        $(impl Api for $request {
+            const VERSION: i16 = $version;
+            type Response = $response;
+
+            fn response(kind: ResponseKind) -> Option<$response> {
+                match kind {
+                    ResponseKind::$kind(response) => Some(response),
+                    _ => None,
+                }
+            }
+        })*
+    };
+}
+
+apis! {
+    ProduceRequest => ProduceResponse, Produce, 10;
+    FetchRequest => FetchResponse, Fetch, 12;
+    ListOffsetsRequest => ListOffsetsResponse, ListOffsets, 7;
+    MetadataRequest => MetadataResponse, Metadata, 12;
+    OffsetCommitRequest => OffsetCommitResponse, OffsetCommit, 9;
+    OffsetFetchRequest => OffsetFetchResponse, OffsetFetch, 7;
+    FindCoordinatorRequest => FindCoordinatorResponse, FindCoordinator, 2;
+    JoinGroupRequest => JoinGroupResponse, JoinGroup, 5;
+    HeartbeatRequest => HeartbeatResponse, Heartbeat, 3;
+    LeaveGroupRequest => LeaveGroupResponse, LeaveGroup, 1;
+    SyncGroupRequest => SyncGroupResponse, SyncGroup, 3;
+    DescribeGroupsRequest => DescribeGroupsResponse, DescribeGroups, 0;
+    ListGroupsRequest => ListGroupsResponse, ListGroups, 0;
+    DeleteGroupsRequest => DeleteGroupsResponse, DeleteGroups, 1;
+    CreateTopicsRequest => CreateTopicsResponse, CreateTopics, 4;
+    DeleteTopicsRequest => DeleteTopicsResponse, DeleteTopics, 1;
+}
+
+/// A text as the protocol's structs hold it.
+pub(crate) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+/// A topic's name as the protocol's structs hold it.
+pub(crate) fn topic_name(topic: &str) -> TopicName {
+    TopicName(text(topic))
+}

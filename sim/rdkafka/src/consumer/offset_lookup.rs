@@ -1,0 +1,114 @@
+//! Finds the offset to start a partition at: the oldest, the newest, or one before the newest.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use whitewater_sim::{task, time};
+
+use super::core::{ConsumerCore, State};
+use super::partition::FetchState;
+use crate::client::{OffsetQuery, query_offsets};
+use crate::config::AutoOffsetReset;
+use crate::topic_partition::TopicPartition;
+use crate::topic_partition_list::Offset;
+use crate::types::RDKafkaErrorCode;
+
+impl ConsumerCore {
+    /// Starts a partition at an absolute or logical offset; `Invalid` means that no offset was
+    /// committed. `Stored` is resolved before.
+    pub(super) fn start_at(&self, state: &mut State, partition: &TopicPartition, offset: Offset) {
+        match offset {
+            Offset::Offset(offset) => self.start_fetching(state, partition, offset),
+            Offset::Invalid | Offset::Stored => self.reset_offset(
+                state,
+                partition,
+                RDKafkaErrorCode::NoOffset,
+                "no previously committed offset available",
+            ),
+            Offset::Beginning | Offset::End | Offset::OffsetTail(_) => {
+                self.look_up(state, partition, offset);
+            }
+        }
+    }
+
+    /// Acts on `auto.offset.reset`.
+    pub(super) fn reset_offset(
+        &self,
+        state: &mut State,
+        partition: &TopicPartition,
+        cause: RDKafkaErrorCode,
+        reason: &str,
+    ) {
+        match self.settings().auto_offset_reset {
+            AutoOffsetReset::Smallest => self.look_up(state, partition, Offset::Beginning),
+            AutoOffsetReset::Largest => self.look_up(state, partition, Offset::End),
+            AutoOffsetReset::Error => {
+                let entry = state.partition(partition);
+                entry.fetch = FetchState::Failed;
+                let reason = format!("{partition}: {reason}: {}", cause.text());
+                let queue = state.queue_of(partition);
+                queue.push(super::op_queue::Op::Error {
+                    code: RDKafkaErrorCode::AutoOffsetReset,
+                    reason,
+                    fatal: false,
+                });
+            }
+        }
+    }
+
+    fn look_up(&self, state: &mut State, partition: &TopicPartition, offset: Offset) {
+        let entry = state.partition(partition);
+        entry.fetch = FetchState::OffsetQuery;
+        entry.fetch_start = None;
+        entry.start_raw = offset.to_raw().unwrap_or_default();
+        let version = entry.version;
+        drop(task::spawn(run(
+            Weak::clone(&self.this),
+            partition.clone(),
+            version,
+            offset,
+        )));
+    }
+}
+
+/// Looks an offset up, for as long as the partition still wants it.
+async fn run(
+    core: Weak<ConsumerCore>,
+    partition: TopicPartition,
+    version: u64,
+    offset: Offset,
+) {
+    let query = match offset {
+        Offset::Beginning => OffsetQuery::Earliest,
+        _ => OffsetQuery::Latest,
+    };
+    loop {
+        let Some(core) = core.upgrade() else { return };
+        let wanted = [(partition.clone(), query)].into();
+        let deadline = time::now() + core.client.settings().socket_timeout;
+        let found = query_offsets(&core.client, wanted, Some(deadline)).await;
+        let mut state = core.lock();
+        if state.closed
+            || !state.partitions.get(&partition).is_some_and(|entry| {
+                entry.version == version && entry.fetch == FetchState::OffsetQuery
+            })
+        {
+            return;
+        }
+        match found.ok().and_then(|found| found.get(&partition).copied()) {
+            Some(Ok(found)) => {
+                let start = match offset {
+                    Offset::OffsetTail(count) => (found.offset - count).max(0),
+                    _ => found.offset,
+                };
+                core.start_fetching(&mut state, &partition, start);
+                return;
+            }
+            Some(Err(RDKafkaErrorCode::UnknownPartition)) | None => {}
+            Some(Err(error)) => state.push_error(error, format!("{partition}: offset lookup")),
+        }
+        drop(state);
+        drop(core);
+        time::sleep(Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,212 @@
+//! Subscribing: which topics are wanted, which of them exist, and what follows when that changes.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use whitewater_sim::{task, time};
+
+use super::core::{ConsumerCore, State};
+use super::group_join::TopicCounts;
+use super::group_membership::{JoinState, NextSubscription};
+use crate::topic_partition::TopicPartition;
+use crate::topic_partition_list::TopicPartitionList;
+use crate::types::RDKafkaErrorCode;
+
+impl ConsumerCore {
+    /// Replaces the subscription (`rd_kafka_cgrp_subscribe`).
+    ///
+    /// # Errors
+    /// `InvalidArgument` without topics, `Fatal` after a fatal error.
+    pub(super) fn subscribe(
+        &self,
+        state: &mut State,
+        topics: BTreeSet<Arc<str>>,
+    ) -> Result<(), RDKafkaErrorCode> {
+        if topics.is_empty() || topics.contains("") || self.settings().assignors.is_empty() {
+            return Err(RDKafkaErrorCode::InvalidArgument);
+        }
+        if self.client.fatal_error().is_some() {
+            if state.group.subscription.is_some() {
+                self.unsubscribe(state, true);
+            }
+            return Err(RDKafkaErrorCode::Fatal);
+        }
+        self.note_poll(state);
+        if state.group.is_rebalancing() {
+            state.group.next_subscription = Some(NextSubscription::Subscribe(topics));
+        } else {
+            state.group.next_subscription = None;
+            self.set_subscription(state, topics);
+            self.serve_group(state);
+        }
+        Ok(())
+    }
+
+    /// The topics subscribed to, or about to be.
+    pub(super) fn subscription_list(&self, state: &State) -> TopicPartitionList {
+        let topics = match &state.group.next_subscription {
+            Some(NextSubscription::Subscribe(topics)) => Some(topics),
+            Some(NextSubscription::Unsubscribe) => None,
+            None => state.group.subscription.as_ref(),
+        };
+        let mut list = TopicPartitionList::new();
+        for topic in topics.into_iter().flatten() {
+            list.add_topic_unassigned(topic);
+        }
+        list
+    }
+
+    /// Ends the subscription, at the application's wish.
+    pub(super) fn unsubscribe_by_application(&self, state: &mut State) {
+        self.note_poll(state);
+        if state.group.is_rebalancing() {
+            state.group.next_subscription = Some(NextSubscription::Unsubscribe);
+        } else {
+            state.group.next_subscription = None;
+            if state.group.subscription.is_some() {
+                self.unsubscribe(state, true);
+            }
+        }
+    }
+
+    /// Subscribing counts as polling, or a slow start would cost the membership.
+    fn note_poll(&self, state: &mut State) {
+        if state.last_poll.is_some() {
+            state.last_poll = Some(time::now());
+        }
+    }
+
+    pub(super) fn set_subscription(&self, state: &mut State, topics: BTreeSet<Arc<str>>) {
+        if state.group.subscription.is_some() {
+            if state.group.is_cooperative() {
+                return self.modify_subscription(state, topics);
+            }
+            self.unsubscribe(state, false);
+        }
+        state.group.subscription = Some(topics);
+        state.group.subscribed_topics.clear();
+        state.group.reported_topics.clear();
+    }
+
+    /// Cooperative: only what is no longer wanted is given up.
+    fn modify_subscription(&self, state: &mut State, topics: BTreeSet<Arc<str>>) {
+        let unwanted: Vec<TopicPartition> = state
+            .group
+            .group_assignment
+            .iter()
+            .flatten()
+            .filter(|partition| !topics.contains(&partition.topic))
+            .cloned()
+            .collect();
+        let changed = state.group.subscription.as_ref() != Some(&topics);
+        state.group.subscription = Some(topics);
+        if !unwanted.is_empty() {
+            state.group.subscribed_topics.clear();
+            self.ask_application_incrementally(state, false, unwanted, true);
+        } else if changed {
+            state.group.subscribed_topics.clear();
+            self.rejoin_now(state);
+        }
+    }
+
+    /// Ends the subscription; with `leave` the member leaves the group once everything is
+    /// unassigned.
+    pub(super) fn unsubscribe(&self, state: &mut State, leave: bool) {
+        state.group.poll_check_at = None;
+        state.group.subscription = None;
+        state.group.subscribed_topics.clear();
+        state.group.members.clear();
+        if leave && state.group.has_joined() {
+            state.group.leave_when_unassigned = true;
+        }
+        if !state.group.assignment_lost {
+            self.revoke_all_and_rejoin(state, false, "unsubscribe");
+        }
+    }
+
+    /// Finds out which topics of the subscription exist, and asks for those not known yet.
+    pub(super) fn learn_topics(&self, state: &mut State) {
+        let Some(subscription) = state.group.subscription.clone() else {
+            return;
+        };
+        let unknown: BTreeSet<Arc<str>> = {
+            let view = self.client.view();
+            subscription
+                .into_iter()
+                .filter(|topic| !view.topics.contains_key(topic))
+                .collect()
+        };
+        if unknown.is_empty() {
+            self.update_topics(state);
+            return;
+        }
+        if std::mem::replace(&mut state.group.learning_topics, true) {
+            return;
+        }
+        let core = Weak::clone(&self.this);
+        drop(task::spawn(async move {
+            let Some(core) = core.upgrade() else { return };
+            // The view's update has the subscription looked at again.
+            let fetched = core.client.fetch_metadata(Some(&unknown), None).await;
+            debug_assert!(fetched.is_ok() || core.client.is_closed());
+            core.lock().group.learning_topics = false;
+        }));
+    }
+
+    /// Takes over which topics exist; says whether that has changed. The application is told once
+    /// of each topic that is missing.
+    fn update_topics(&self, state: &mut State) -> bool {
+        let Some(subscription) = &state.group.subscription else {
+            return false;
+        };
+        let (counts, missing) = {
+            let view = self.client.view();
+            let counts: TopicCounts = view.partition_counts(subscription);
+            let missing: Vec<_> = subscription
+                .iter()
+                .filter_map(|topic| {
+                    let error = view.topics.get(topic)?.error;
+                    (error != RDKafkaErrorCode::NoError).then(|| (Arc::clone(topic), error))
+                })
+                .collect();
+            (counts, missing)
+        };
+        state.group.reported_topics.retain(|topic| !counts.contains_key(topic));
+        for (topic, error) in missing {
+            if error == RDKafkaErrorCode::LeaderNotAvailable {
+                self.client.want_metadata(&topic);
+            } else if state.group.reported_topics.insert(Arc::clone(&topic)) {
+                let reason = format!("Subscribed topic not available: {topic}: {}", error.text());
+                state.push_error(error, reason);
+            }
+        }
+        let changed = counts != state.group.subscribed_topics;
+        state.group.subscribed_topics = counts;
+        changed
+    }
+
+    /// Called when the view of the cluster was updated: joins, or joins again, if the topics of
+    /// the subscription have changed (`rd_kafka_cgrp_metadata_update_check`).
+    pub(super) fn check_subscription(&self, state: &mut State) {
+        match state.group.join_state {
+            JoinState::Init => {
+                if self.update_topics(state) {
+                    self.serve_group(state);
+                }
+            }
+            JoinState::Steady => {
+                let known = !state.group.subscribed_topics.is_empty();
+                if self.update_topics(state) && known {
+                    let reason = "metadata for subscribed topics has changed";
+                    if state.group.is_cooperative() {
+                        self.rejoin_now(state);
+                    } else {
+                        self.revoke_all_and_rejoin(state, false, reason);
+                    }
+                }
+            }
+            // Looked at again when the rebalance is over.
+            _ => {}
+        }
+    }
+}

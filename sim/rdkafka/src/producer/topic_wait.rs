@@ -1,0 +1,118 @@
+//! Messages whose topics are not known yet: kept until metadata arrives, failed if it doesn't.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Weak};
+
+use whitewater_sim::{task, time};
+
+use super::core::{ProducerCore, State};
+use super::record::PendingRecord;
+use crate::types::RDKafkaErrorCode;
+
+impl ProducerCore {
+    /// Keeps a message until its topic is known.
+    pub(super) fn wait_for_topic(&self, state: &mut State, record: PendingRecord) {
+        let topic = Arc::clone(&record.topic);
+        let waiting = state.waiting.entry(Arc::clone(&topic)).or_default();
+        let first = waiting.is_empty();
+        waiting.push(record);
+        if first {
+            drop(task::spawn(run(Weak::clone(&self.this), topic)));
+        }
+    }
+
+    /// Takes what waited for topics that are known by now, for the application's partitioner.
+    pub(super) fn take_partitionable(&self) -> Vec<PendingRecord> {
+        let mut state = self.lock();
+        let known: Vec<Arc<str>> = state
+            .waiting
+            .keys()
+            .filter(|topic| self.partition_count(topic).is_some())
+            .cloned()
+            .collect();
+        known
+            .into_iter()
+            .flat_map(|topic| state.waiting.remove(&topic).unwrap_or_default())
+            .collect()
+    }
+
+    /// Queues a message whose partition the application chose.
+    pub(super) fn route_chosen(&self, state: &mut State, record: PendingRecord) {
+        if record.partition < 0 {
+            self.report(state, record, Err(RDKafkaErrorCode::UnknownPartition));
+        } else {
+            self.route(state, record);
+        }
+    }
+
+    /// Queues what waited for topics that are known by now. With a partitioner of the
+    /// application's that is done while it polls.
+    pub(super) fn topics_updated(&self, state: &mut State) {
+        let known: Vec<Arc<str>> = state
+            .waiting
+            .keys()
+            .chain(&state.missing)
+            .filter(|topic| self.partition_count(topic).is_some())
+            .cloned()
+            .collect();
+        for topic in known {
+            state.missing.remove(&topic);
+            if self.custom_partitioner {
+                state.wake_all();
+                continue;
+            }
+            for record in state.waiting.remove(&topic).into_iter().flatten() {
+                self.route(state, record);
+            }
+        }
+    }
+}
+
+/// Asks for a topic's metadata until it is known; after topic.metadata.propagation.max.ms the
+/// topic counts as missing.
+async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
+    let Some((propagation_max, mut backoff)) = core.upgrade().map(|core| {
+        let propagation_max = core.client.settings().metadata_propagation_max;
+        (propagation_max, core.client.retry_backoff())
+    }) else {
+        return;
+    };
+    let gives_up = time::now() + propagation_max;
+    let topics = BTreeSet::from([Arc::clone(&topic)]);
+    loop {
+        let Some(core) = core.upgrade() else { return };
+        let fetched = core.client.fetch_metadata(Some(&topics), Some(gives_up)).await;
+        let mut state = core.lock();
+        let settled = core.partition_count(&topic).is_some() || !state.waiting.contains_key(&topic);
+        if state.closed || settled {
+            return;
+        }
+        let now = time::now();
+        let answered_missing = fetched.is_ok() && now >= gives_up;
+        let waiting = state.waiting.entry(Arc::clone(&topic)).or_default();
+        let all = std::mem::take(waiting);
+        let (failed, kept): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|record| answered_missing || record.is_expired(now));
+        *waiting = kept;
+        let done = waiting.is_empty();
+        for record in failed {
+            let error = if record.is_expired(now) {
+                RDKafkaErrorCode::MessageTimedOut
+            } else {
+                RDKafkaErrorCode::UnknownTopicOrPartition
+            };
+            core.report(&mut state, record, Err(error));
+        }
+        if answered_missing {
+            state.missing.insert(Arc::clone(&topic));
+        }
+        if done {
+            state.waiting.remove(&topic);
+            return;
+        }
+        drop(state);
+        drop(core);
+        time::sleep(backoff.step()).await;
+    }
+}
