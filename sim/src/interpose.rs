@@ -56,8 +56,8 @@ fn real_function(cache: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
 
 /// Ends the run: what was called can't be simulated here.
 fn give_up(what: &str) -> ! {
+    crate::trap::escaped(what);
     eprintln!("escape: {what}");
-
     let abort = real!(c"abort" as unsafe extern "C" fn() -> !);
     // SAFETY: it takes nothing, and does not return.
     unsafe { abort() }
@@ -587,6 +587,8 @@ fn may_end_alone() -> bool {
     source() == Source::World && process::current() != HARNESS && task::may_block()
 }
 
+/// Ends one simulated process, once in a run: `std::process::exit` itself keeps in mind, for the
+/// whole program, that it was called, and aborts when it is called again.
 #[unsafe(no_mangle)]
 extern "C" fn exit(code: c_int) -> ! {
     if may_end_alone() {

@@ -245,6 +245,8 @@ pub fn run<T: 'static>(
     report_panics();
     let world = Rc::new(World::new(config));
     let _entered = Entered::enter(&world);
+    #[cfg(any(test, whitewater_sqlite))]
+    crate::sqlite_vfs::register();
     debug_assert_eq!(world.executor.current_process(), HARNESS);
     let main = task::spawn(main);
     world.executor.run(&world, || main.is_finished())?;

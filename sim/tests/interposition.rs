@@ -3,6 +3,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::unwrap_used,
     reason = "this is what foreign code does"
 )]
 #![expect(unsafe_code, reason = "calls libc directly")]
