@@ -1,0 +1,227 @@
+//! Workers against a served cluster: whatever members do, the results are the oracle's.
+
+mod support;
+
+use std::time::Duration;
+
+use support::{
+    Kafka, assert_results, records_in, sink, start, trades, wait_for_records, wait_until,
+    with_disorder,
+};
+use whitewater_pipeline::registry;
+use whitewater_pipeline::sink::Sink;
+use whitewater_pipeline::sqlite::{Reader, SqliteSink};
+use whitewater_pipeline::topic_partition::TopicPartition;
+use whitewater_pipeline::worker::WorkerError;
+
+#[test]
+fn one_worker_processes_everything_once_and_a_second_start_adds_nothing() {
+    let kafka = Kafka::start(1, 3);
+    let (_directory, path) = sink();
+    let sent = with_disorder(&trades(0..1_000, 3), 50, 3);
+    kafka.send(&sent);
+    for _ in 0..2 {
+        let worker = start(kafka.config(&path, "one"));
+        wait_for_records(&path, sent.len());
+        worker.stop();
+        assert_results(&path, &sent);
+    }
+    let reader = Reader::open(&path, "trades@1").unwrap();
+    assert!(
+        reader
+            .positions()
+            .unwrap()
+            .iter()
+            .all(|position| position.owner.is_none()),
+        "released"
+    );
+}
+
+/// Members join and leave while records come; workers differ in nothing but their name.
+fn members_come_and_go(strategy: &str) {
+    let kafka = Kafka::start(3, 8);
+    let (_directory, path) = sink();
+    let config = |name: &str| {
+        let mut config = kafka.config(&path, name);
+        config.kafka.insert(
+            "partition.assignment.strategy".to_owned(),
+            strategy.to_owned(),
+        );
+        config
+    };
+    let sent = with_disorder(&trades(0..4_000, 8), 40, 8);
+    let mut shares = sent.chunks(sent.len() / 4 + 1);
+    let mut total = 0;
+    let mut send = || {
+        let share = shares.next().unwrap();
+        kafka.send(share);
+        total += share.len();
+        total
+    };
+
+    let total = send();
+    let one = start(config("one"));
+    wait_until("the first records", || records_in(&path) > 0);
+    let two = start(config("two"));
+    wait_for_records(&path, total);
+    let total = send();
+    let three = start(config("three"));
+    wait_until("some of the second share", || {
+        records_in(&path) > total as u64 / 2 + 100
+    });
+    one.stop();
+    let total = send();
+    wait_until("some of the third share", || {
+        records_in(&path) > 2 * total as u64 / 3 + 100
+    });
+    two.stop();
+    let four = start(config("four"));
+    let total = send();
+    wait_for_records(&path, total);
+    three.stop();
+    four.stop();
+    assert_eq!(total, sent.len());
+    assert_results(&path, &sent);
+}
+
+#[test]
+fn members_come_and_go_cooperatively() {
+    members_come_and_go("cooperative-sticky");
+}
+
+#[test]
+fn members_come_and_go_eagerly() {
+    members_come_and_go("range");
+}
+
+#[test]
+fn a_worker_that_is_fenced_asks_the_coordinator_and_goes_on() {
+    for strategy in ["cooperative-sticky", "range"] {
+        let kafka = Kafka::start(1, 4);
+        let (_directory, path) = sink();
+        let mut config = kafka.config(&path, "rightful");
+        config.kafka.insert(
+            "partition.assignment.strategy".to_owned(),
+            strategy.to_owned(),
+        );
+        let definition_text = config.definition_text();
+        let sent = trades(0..2_000, 4);
+        kafka.send(&sent[..500]);
+        let worker = start(config);
+        wait_for_records(&path, 500);
+        // A zombie wakes up and claims two partitions, then dies before it asks the coordinator.
+        let definition = registry::find("trades@1").unwrap();
+        let mut zombie =
+            SqliteSink::open(&path, definition, &definition_text, Duration::from_secs(5)).unwrap();
+        let stolen = [
+            TopicPartition::new("trades", 1),
+            TopicPartition::new("trades", 3),
+        ];
+        let claims = futures::executor::block_on(zombie.claim("zombie", &stolen)).unwrap();
+        kafka.send(&sent[500..]);
+        wait_for_records(&path, sent.len());
+        worker.stop();
+        assert_results(&path, &sent);
+        let positions = Reader::open(&path, "trades@1")
+            .unwrap()
+            .positions()
+            .unwrap();
+        assert!(
+            positions[1].token > claims[0].token,
+            "claimed again: {positions:?}"
+        );
+        assert_eq!(positions[0].token, 1, "not claimed again: {positions:?}");
+    }
+}
+
+#[test]
+fn a_broker_that_restarts_loses_nothing() {
+    let mut kafka = Kafka::start(2, 4);
+    let (_directory, path) = sink();
+    let sent = trades(0..2_000, 4);
+    kafka.send(&sent[..1_000]);
+    let worker = start(kafka.config(&path, "one"));
+    wait_until("some records", || records_in(&path) > 100);
+    kafka.server.stop_broker(1);
+    kafka.server.start_broker(1).unwrap();
+    kafka.send(&sent[1_000..]);
+    wait_for_records(&path, sent.len());
+    worker.stop();
+    assert_results(&path, &sent);
+}
+
+#[test]
+fn a_log_that_went_backwards_stops_the_worker_and_leaves_the_sink_alone() {
+    let (_directory, path) = sink();
+    let sent = trades(0..100, 1);
+    let kafka = Kafka::start(1, 1);
+    kafka.send(&sent);
+    let worker = start(kafka.config(&path, "one"));
+    wait_for_records(&path, 100);
+    worker.stop();
+
+    let shorter = Kafka::start(1, 1);
+    shorter.send(&sent[..50]);
+    let error = start(shorter.config(&path, "one")).error();
+    assert!(
+        matches!(
+            error,
+            WorkerError::LogEndsEarly {
+                next_offset: 100,
+                end_offset: 50,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.help().unwrap().contains("pipeline rebuild"));
+
+    let another = Kafka::start(1, 1);
+    another.send(&trades(1_000..1_200, 1));
+    let error = start(another.config(&path, "one")).error();
+    assert!(
+        matches!(error, WorkerError::LogRewritten { offset: 99, .. }),
+        "{error}"
+    );
+    assert_results(&path, &sent);
+
+    // The same log again, and longer: on it goes.
+    let same = Kafka::start(1, 1);
+    let longer = trades(0..150, 1);
+    same.send(&longer);
+    let worker = start(same.config(&path, "one"));
+    wait_for_records(&path, 150);
+    worker.stop();
+    assert_results(&path, &longer);
+}
+
+#[test]
+fn the_same_id_with_another_payload_is_kept_aside_not_dropped() {
+    let kafka = Kafka::start(1, 2);
+    let (_directory, path) = sink();
+    let mut sent = trades(0..10, 2);
+    let mut other = sent[3].clone();
+    other.payload = String::from_utf8(other.payload)
+        .unwrap()
+        .replace("\"quantity\":4", "\"quantity\":5")
+        .into_bytes();
+    assert_ne!(other.payload, sent[3].payload);
+    kafka.send(&sent);
+    kafka.send(&[other.clone()]);
+    let worker = start(kafka.config(&path, "one"));
+    wait_for_records(&path, 11);
+    worker.stop();
+    let quarantined = Reader::open(&path, "trades@1")
+        .unwrap()
+        .quarantined()
+        .unwrap();
+    assert_eq!(quarantined.len(), 1);
+    assert_eq!(
+        (quarantined[0].cause.as_str(), quarantined[0].offset),
+        ("conflict", 5)
+    );
+    assert_eq!(quarantined[0].payload.as_ref(), Some(&other.payload));
+    sent.truncate(10);
+    let rows = Reader::open(&path, "trades@1").unwrap().rows().unwrap();
+    assert_eq!(rows.len(), 10);
+}
