@@ -3,6 +3,7 @@
 
 pub mod failure;
 pub mod number;
+pub mod replay;
 pub mod status;
 pub mod style;
 pub mod summary;

@@ -46,10 +46,20 @@ impl Failure<'_> {
     /// The block, its lines separated by line ends.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
+        self.block(Tone::Bad, "FAIL", style)
+    }
+
+    /// The block of a planted bug that was caught, as it should be.
+    #[must_use]
+    pub fn render_caught(&self, style: Style) -> String {
+        self.block(Tone::Good, "CAUGHT", style)
+    }
+
+    fn block(&self, tone: Tone, verb: &str, style: Style) -> String {
         let mut lines = vec![
             style.line(
-                Tone::Bad,
-                "FAIL",
+                tone,
+                verb,
                 &format!(
                     "{}  seed {}  {}",
                     self.scenario,

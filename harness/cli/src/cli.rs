@@ -1,0 +1,156 @@
+//! The command line: what people type, with examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit_code::TABLE;
+
+/// Proves a Kafka data pipeline right before production does.
+#[derive(Debug, Parser)]
+#[command(name = "cargo whitewater", bin_name = "cargo whitewater", version, about, after_help = TABLE, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) project: ProjectOptions,
+}
+
+/// Where the scenarios and the data are.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ProjectOptions {
+    /// Folder of the scenarios' workspace [default: `scenarios` here or in a parent folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
+
+    /// Folder of the real data files that some scenarios read
+    #[arg(long, global = true, value_name = "DIR", env = "WHITEWATER_DATA")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs scenarios over seeds and says which hold
+    #[command(after_help = "\
+Examples:
+    cargo whitewater run                              every scenario in scenarios/fast
+    cargo whitewater run rebalance-storm --seeds 500
+    cargo whitewater run crash-restart --seed 37      one history, again
+    cargo whitewater run negative                     bugs that must be caught
+    cargo whitewater run --json > events.jsonl")]
+    Run(RunOptions),
+
+    /// Tells one history in simulated time: a saved plan, or a scenario and a seed
+    #[command(after_help = "\
+Examples:
+    cargo whitewater replay target/whitewater/failures/crash-restart-37
+    cargo whitewater replay crash-restart --seed 37 --process worker-2 --from 12s
+    cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM")]
+    Replay(ReplayOptions),
+
+    /// Lists the scenarios
+    List,
+
+    /// Runs each seed twice, in another process, under another load, with address randomisation on,
+    /// and compares the histories line by line
+    #[command(after_help = "\
+Examples:
+    cargo whitewater determinism --seeds 100
+    cargo whitewater determinism negative --seeds 20")]
+    Determinism(DeterminismOptions),
+
+    /// Serves the simulated Kafka cluster over TCP, in real time
+    #[command(after_help = "\
+Examples:
+    cargo whitewater serve --brokers 3 --port 19092
+    kcat -b localhost:19092 -L")]
+    Serve(ServeOptions),
+
+    /// Says what this machine lacks, and what to do
+    Doctor,
+}
+
+/// `run`
+#[derive(Args, Debug)]
+pub(crate) struct RunOptions {
+    /// Scenario names, folders (fast, negative) or files [default: fast]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) names: Vec<String>,
+
+    /// Runs seeds 1 to N
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+
+    /// Runs this one seed
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+
+    /// Runners at the same time [default: the machine's processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+
+    /// Prints one JSON object per line instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Fails where a scenario's data file is missing, instead of skipping it
+    #[arg(long, env = "WHITEWATER_REQUIRE_DATA", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub(crate) require_data: bool,
+}
+
+/// `replay`
+#[derive(Args, Debug)]
+pub(crate) struct ReplayOptions {
+    /// A failure's folder, its plan.json, or a scenario's name (with --seed)
+    #[arg(value_name = "PLAN | SCENARIO")]
+    pub(crate) what: String,
+
+    /// The seed of a scenario
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+
+    /// Starts the story at this simulated time (12s, 1500ms)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+
+    /// Only what this process did (worker-2, broker-1), and the faults
+    #[arg(long, value_name = "NAME")]
+    pub(crate) process: Option<String>,
+
+    /// Only what touches this key, id or partition (IBM-000412, trades-3)
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+
+    /// Writes the whole trace, a JSON object per event, to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+}
+
+/// `determinism`
+#[derive(Args, Debug)]
+pub(crate) struct DeterminismOptions {
+    /// Scenario names, folders or files [default: fast and negative]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) names: Vec<String>,
+
+    /// Compares seeds 1 to N
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+}
+
+/// `serve`
+#[derive(Args, Debug)]
+pub(crate) struct ServeOptions {
+    /// Number of brokers
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub(crate) brokers: u8,
+
+    /// Port of the first broker; the others take the next ones (0: any free ports)
+    #[arg(long, value_name = "PORT", default_value_t = 19092)]
+    pub(crate) port: u16,
+
+    /// Address to listen on, which clients are told too
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+}

@@ -1,0 +1,8 @@
+//! One file per subcommand.
+
+pub(crate) mod determinism;
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod serve;

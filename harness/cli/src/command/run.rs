@@ -1,0 +1,164 @@
+//! `run`: scenarios over seeds, a line each, a summary at the end.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use whitewater::plan::Plan;
+use whitewater::report::status::{Demands, Status};
+use whitewater::report::summary::Summary;
+use whitewater::report::tally::Tally;
+use whitewater::scenario::Scenario;
+use whitewater::verdict::{CheckerName, Verdict};
+
+use crate::build::simulated_build::Runner;
+use crate::cli::RunOptions;
+use crate::exit_code::ExitCode;
+use crate::failure;
+use crate::interrupt;
+use crate::outcome;
+use crate::project::Project;
+use crate::reporter::Reporter;
+use crate::runner_process::Answer;
+use crate::session::{self, SessionError};
+use crate::setup_error::SetupError;
+use crate::sweep::{Finished, RunnerPool};
+
+/// Runs what the options name. The exit code is the worst of the scenarios'.
+pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, SessionError> {
+    interrupt::listen()?;
+    let scenarios = session::scenarios(project, &options.names, &["fast"])?;
+    let seeds: Vec<u64> = match options.seed {
+        Some(seed) => vec![seed],
+        None => (1..=options.seeds).collect(),
+    };
+    let runner = session::build(project)?;
+    let jobs = session::jobs(options.jobs).min(seeds.len());
+    let mut pool = session::start(project, &runner, jobs, false)?;
+    session::check_pipelines(project, &pool, &scenarios)?;
+
+    let mut reporter = Reporter::new(options.json, &scenarios);
+    reporter.begin(scenarios.len(), seeds.len(), jobs);
+    let started = Instant::now();
+    let mut summary = Summary::default();
+    let mut code = ExitCode::Passed;
+    for scenario in &scenarios {
+        let one = run_one(project, &runner, &mut pool, scenario, &seeds, options, &mut reporter)?;
+        summary.add(&one.status, &one.tally, scenario.expect.is_some());
+        code = code.worse(one.code);
+        if interrupt::requested() {
+            code = ExitCode::Interrupted;
+            break;
+        }
+    }
+    reporter.end(&summary, started.elapsed(), interrupt::requested());
+    Ok(code)
+}
+
+struct One {
+    status: Status,
+    tally: Tally,
+    code: ExitCode,
+}
+
+fn run_one(
+    project: &Project,
+    runner: &Runner,
+    pool: &mut RunnerPool,
+    scenario: &Scenario,
+    seeds: &[u64],
+    options: &RunOptions,
+    reporter: &mut Reporter,
+) -> Result<One, SessionError> {
+    let demands = Demands {
+        caught_by: scenario.expect.as_ref().map(|expect| expect.caught_by),
+        must_reach: scenario.must_reach.clone(),
+    };
+    let mut tally = Tally::default();
+    let started = Instant::now();
+    if let Some(path) = session::missing_data(project, scenario) {
+        if options.require_data {
+            return Err(SetupError::NoData { path }.into());
+        }
+        let status = Status::Skipped { why: "no data: --data DIR or WHITEWATER_DATA".to_owned() };
+        reporter.scenario(scenario, &demands, &tally, &status, started.elapsed());
+        return Ok(One { status, tally, code: ExitCode::Passed });
+    }
+    let plan = |seed| session::plan(scenario, seed, &runner.identity);
+    let failed = sweep(pool, scenario, seeds, &plan, demands.caught_by, &mut tally, reporter)?;
+    if interrupt::requested() && tally.seeds == 0 {
+        let status = Status::Skipped { why: "interrupted before a seed had finished".to_owned() };
+        return Ok(One { status, tally, code: ExitCode::Interrupted });
+    }
+    let status = Status::of(&demands, &tally);
+    reporter.scenario(scenario, &demands, &tally, &status, started.elapsed());
+    let code = match &status {
+        Status::Passed | Status::Skipped { .. } => ExitCode::Passed,
+        Status::Missed { .. } => ExitCode::CheckerFailed,
+        Status::Vacuous { .. } => ExitCode::Vacuous,
+        Status::Unknown { .. } | Status::Failed { .. } => {
+            failed.as_ref().map_or(ExitCode::Unknown, |(_, verdict)| outcome::exit_code(verdict))
+        }
+    };
+    if let Some((plan, verdict)) = failed {
+        report_failure(project, pool, scenario, &status, &plan, &verdict, reporter)?;
+    }
+    Ok(One { status, tally, code })
+}
+
+/// The seed that the report is about: of a negative the first that is caught, else the first that
+/// did not pass.
+fn sweep(
+    pool: &mut RunnerPool,
+    scenario: &Scenario,
+    seeds: &[u64],
+    plan: &(dyn Fn(u64) -> Plan + Sync),
+    caught_by: Option<CheckerName>,
+    tally: &mut Tally,
+    reporter: &mut Reporter,
+) -> Result<Option<(Plan, Verdict)>, SetupError> {
+    let mut worst: Option<(u64, Plan, Verdict)> = None;
+    let mut refused = None;
+    let bar = reporter.bar(&scenario.name, seeds.len());
+    pool.sweep(seeds, plan, |Finished { seed, plan, answer }| {
+        let verdict = match answer {
+            Answer::Verdict(verdict) => *verdict,
+            Answer::Died(why) => Verdict::unknown(why),
+            Answer::Refused(why) => {
+                refused = Some(why);
+                return ControlFlow::Break(());
+            }
+        };
+        bar.inc(1);
+        tally.add(seed, &verdict);
+        reporter.seed(scenario, seed, &verdict);
+        let counts = match caught_by {
+            Some(checker) => verdict.outcome.caught_by(checker),
+            None => verdict.outcome != whitewater::verdict::Outcome::Passed,
+        };
+        if counts && worst.as_ref().is_none_or(|(known, ..)| seed < *known) {
+            worst = Some((seed, plan, verdict));
+        }
+        // A negative that is caught needs no more seeds; a lower one may still be on its way.
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    match refused {
+        Some(message) => Err(SetupError::Other { message }),
+        None => Ok(worst.map(|(_, plan, verdict)| (plan, verdict))),
+    }
+}
+
+fn report_failure(
+    project: &Project,
+    pool: &mut RunnerPool,
+    scenario: &Scenario,
+    status: &Status,
+    plan: &Plan,
+    verdict: &Verdict,
+    reporter: &mut Reporter,
+) -> Result<(), SetupError> {
+    let folder = failure::save(project, pool, plan, Some(verdict))?;
+    let caught = *status == Status::Passed;
+    reporter.failure(scenario, plan.seed, verdict, &folder, caught);
+    Ok(())
+}

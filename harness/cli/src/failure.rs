@@ -1,0 +1,81 @@
+//! The folder a failure leaves: all that is needed to reproduce it, ready to be uploaded.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use whitewater::plan::Plan;
+use whitewater::verdict::Verdict;
+
+use crate::project::Project;
+use crate::runner_process::Answer;
+use crate::setup_error::SetupError;
+use crate::sweep::RunnerPool;
+
+/// The names of a failure's files.
+pub(crate) const PLAN: &str = "plan.json";
+pub(crate) const VERDICT: &str = "verdict.json";
+pub(crate) const TRACE: &str = "trace.jsonl";
+pub(crate) const OUTPUT: &str = "output.txt";
+const BUILD: &str = "build.json";
+
+/// What `build.json` holds.
+#[derive(Serialize)]
+struct Build<'a> {
+    commit: Option<&'a str>,
+    lock_hash: Option<&'a str>,
+    whitewater: &'a str,
+    command: String,
+}
+
+/// Runs the plan once more, keeping trace and output, and writes everything below the project's
+/// failures folder, whose path it returns (relative to the current folder where it lies below). The
+/// plan is written first, so that nothing is lost if the runner dies.
+pub(crate) fn save(
+    project: &Project,
+    pool: &mut RunnerPool,
+    plan: &Plan,
+    first_verdict: Option<&Verdict>,
+) -> Result<PathBuf, SetupError> {
+    let short = plan.scenario.rsplit('/').next().unwrap_or(&plan.scenario);
+    let folder = project.failures().join(format!("{short}-{}", plan.seed));
+    let write = |source| SetupError::Write { path: folder.clone(), source };
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(write)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(write)?;
+    std::fs::write(folder.join(PLAN), plan.to_json()).map_err(write)?;
+    let shown = shown(&folder);
+    let build = Build {
+        commit: plan.commit.as_deref(),
+        lock_hash: plan.lock_hash.as_deref(),
+        whitewater: env!("CARGO_PKG_VERSION"),
+        command: replay_command(&shown),
+    };
+    write_json(&folder.join(BUILD), &build)?;
+    if let Some(verdict) = first_verdict {
+        write_json(&folder.join(VERDICT), verdict)?;
+    }
+    let answer = pool.run_kept(plan, Some(folder.join(TRACE)), Some(folder.join(OUTPUT)));
+    let verdict = match answer {
+        Answer::Verdict(verdict) => *verdict,
+        Answer::Refused(why) | Answer::Died(why) => Verdict::unknown(why),
+    };
+    write_json(&folder.join(VERDICT), first_verdict.unwrap_or(&verdict))?;
+    Ok(shown)
+}
+
+/// The one command that reproduces a failure.
+pub(crate) fn replay_command(folder: &Path) -> String {
+    format!("cargo whitewater replay {}", folder.display())
+}
+
+/// Relative to the current folder where it lies below: short, and true in the next shell.
+fn shown(folder: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
+    here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or_else(|| folder.to_path_buf())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), SetupError> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    std::fs::write(path, text + "\n").map_err(|source| SetupError::Write { path: path.into(), source })
+}

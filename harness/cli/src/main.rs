@@ -1,0 +1,51 @@
+//! `cargo whitewater`: builds and drives simulation runners, replays, reports, serves a cluster.
+
+mod build;
+mod catalogue;
+mod cli;
+mod command;
+mod exit_code;
+mod failure;
+mod console;
+mod interrupt;
+mod outcome;
+mod project;
+mod reporter;
+mod runner_process;
+mod session;
+mod setup_error;
+mod sweep;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit_code::ExitCode;
+use crate::project::Project;
+
+fn main() -> std::process::ExitCode {
+    // Cargo runs `cargo-whitewater whitewater …`; by hand it is `cargo-whitewater …`.
+    let mut words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "whitewater") {
+        words.remove(1);
+    }
+    let cli = Cli::parse_from(words);
+    match dispatch(&cli) {
+        Ok(code) => code.into(),
+        Err(report) => {
+            eprintln!("{report:?}");
+            ExitCode::Setup.into()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
+    let code = match &cli.command {
+        Command::Run(options) => command::run::run(&Project::find(&cli.project)?, options)?,
+        Command::Replay(options) => command::replay::replay(&Project::find(&cli.project)?, options)?,
+        Command::List => command::list::list(&Project::find(&cli.project)?)?,
+        Command::Determinism(options) => command::determinism::determinism(&Project::find(&cli.project)?, options)?,
+        Command::Serve(options) => command::serve::serve(options)?,
+        Command::Doctor => command::doctor::doctor(Project::find(&cli.project).ok().as_ref()),
+    };
+    Ok(code)
+}

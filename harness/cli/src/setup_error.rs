@@ -1,0 +1,71 @@
+//! What stops `cargo whitewater` before anything is proven.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+/// A file, the build or the machine was not as needed.
+#[derive(Debug, Diagnostic, Error)]
+pub(crate) enum SetupError {
+    #[error("no scenarios found: there is no `scenarios/Cargo.toml` in {} or a folder above it", .from.display())]
+    #[diagnostic(help("run inside a project that has one, or name its folder: --scenarios DIR"))]
+    NoScenarios { from: PathBuf },
+
+    #[error("no scenario is called `{name}`")]
+    #[diagnostic(help("{}", match nearest { Some(near) => format!("did you mean `{near}`? `cargo whitewater list` shows them all"), None => "`cargo whitewater list` shows them all".into() }))]
+    UnknownScenario { name: String, nearest: Option<String> },
+
+    #[error("can't read {}", .path.display())]
+    Read { path: PathBuf, #[source] source: std::io::Error },
+
+    #[error("can't write {}", .path.display())]
+    #[diagnostic(help("is the disk full, or the folder not yours?"))]
+    Write { path: PathBuf, #[source] source: std::io::Error },
+
+    #[error("{} is not valid TOML: {message}", .path.display())]
+    Toml { path: PathBuf, message: String },
+
+    #[error("can't start `{program}`")]
+    #[diagnostic(help("`cargo whitewater doctor` says what this machine lacks"))]
+    Spawn { program: String, #[source] source: std::io::Error },
+
+    #[error("cargo {what} failed")]
+    #[diagnostic(help("{hint}"))]
+    Cargo { what: &'static str, hint: String },
+
+    #[error("the simulated build would hold {what}")]
+    #[diagnostic(help("{help}"))]
+    NotSimulated { what: String, help: String },
+
+    #[error("can't merge rust flags from {place}: {why}")]
+    #[diagnostic(help("set them as a list of strings, or as one string"))]
+    RustFlags { place: String, why: String },
+
+    #[error("the runner ended before it said hello")]
+    #[diagnostic(help("its output:\n{output}"))]
+    RunnerDied { output: String },
+
+    #[error("the runner knows no pipeline called `{name}`")]
+    #[diagnostic(help("it has: {}; name yours in `whitewater::runner!` in {}", .known.join(", "), .main.display()))]
+    UnknownPipeline { name: String, known: Vec<String>, main: PathBuf },
+
+    #[error("no data: {}", .path.display())]
+    #[diagnostic(help("name the folder that holds it: --data DIR or WHITEWATER_DATA"))]
+    NoData { path: PathBuf },
+
+    #[error("simulation needs Linux on x86_64")]
+    #[diagnostic(help("in a container: docker run --rm -it -v \"$PWD\":/w -w /w rust:1.95 cargo whitewater {command}"))]
+    Platform { command: String },
+
+    #[error("`{text}` is not a simulated time")]
+    #[diagnostic(help("write it as 12s, 1500ms or 12.5"))]
+    Time { text: String },
+
+    #[error("can't use the plan {}: {source}", .path.display())]
+    #[diagnostic(help("a plan of another version runs with that version: its `commit` field names it"))]
+    Plan { path: PathBuf, #[source] source: whitewater::plan::PlanError },
+
+    #[error("{message}")]
+    Other { message: String },
+}

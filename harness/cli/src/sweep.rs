@@ -1,0 +1,166 @@
+//! Many plans over a few runners, results as they come.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use whitewater::plan::Plan;
+use whitewater::runner_protocol::RunRequest;
+
+use crate::interrupt;
+use crate::runner_process::{Answer, RunnerProcess};
+use crate::setup_error::SetupError;
+
+/// Real time one seed may take before its runner gives it up as "unknown".
+pub(crate) const WALL_LIMIT_MS: u64 = 120_000;
+
+/// Runners that stay up between scenarios.
+#[derive(Debug)]
+pub(crate) struct RunnerPool {
+    executable: PathBuf,
+    logs: PathBuf,
+    data: Option<PathBuf>,
+    randomised_addresses: bool,
+    runners: Vec<Option<RunnerProcess>>,
+}
+
+/// What came of one seed.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) seed: u64,
+    pub(crate) plan: Plan,
+    pub(crate) answer: Answer,
+}
+
+impl RunnerPool {
+    /// Starts `jobs` runners.
+    pub(crate) fn start(
+        executable: &Path,
+        logs: &Path,
+        data: Option<&Path>,
+        jobs: usize,
+        randomised_addresses: bool,
+    ) -> Result<Self, SetupError> {
+        let mut pool = Self {
+            executable: executable.into(),
+            logs: logs.into(),
+            data: data.map(Into::into),
+            randomised_addresses,
+            runners: Vec::new(),
+        };
+        for index in 0..jobs {
+            let runner = pool.start_one(index)?;
+            pool.runners.push(Some(runner));
+        }
+        Ok(pool)
+    }
+
+    fn start_one(&self, index: usize) -> Result<RunnerProcess, SetupError> {
+        let twin = if self.randomised_addresses { "randomised" } else { "runner" };
+        RunnerProcess::start(
+            &self.executable,
+            &self.logs.join(format!("{twin}-{index}.log")),
+            self.randomised_addresses,
+        )
+    }
+
+    /// The names of the pipelines that the runners hold.
+    pub(crate) fn pipelines(&self) -> Vec<String> {
+        self.first_hello().map(|hello| hello.pipelines.clone()).unwrap_or_default()
+    }
+
+    /// What this machine does not permit.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.first_hello().map(|hello| hello.warnings.clone()).unwrap_or_default()
+    }
+
+    fn first_hello(&self) -> Option<&whitewater::runner_protocol::Hello> {
+        self.runners.iter().flatten().next().map(RunnerProcess::hello)
+    }
+
+    /// Executes a plan per seed, in the order of the seeds, and hands on each result as it comes
+    /// (so not in their order). Ends early where `on_finished` says so or Ctrl-C was pressed.
+    pub(crate) fn sweep(
+        &mut self,
+        seeds: &[u64],
+        plan_of: &(dyn Fn(u64) -> Plan + Sync),
+        mut on_finished: impl FnMut(Finished) -> std::ops::ControlFlow<()>,
+    ) {
+        let next = AtomicUsize::new(0);
+        let executable = self.executable.clone();
+        let logs = self.logs.clone();
+        let data = self.data.clone();
+        let randomised = self.randomised_addresses;
+        std::thread::scope(|scope| {
+            let (results, received) = mpsc::channel();
+            for (index, slot) in self.runners.iter_mut().enumerate() {
+                let (results, next) = (results.clone(), &next);
+                let (executable, logs, data) = (&executable, &logs, &data);
+                scope.spawn(move || {
+                    while !interrupt::requested() {
+                        let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                        let plan = plan_of(seed);
+                        let twin = if randomised { "randomised" } else { "runner" };
+                        let log = logs.join(format!("{twin}-{index}.log"));
+                        let request = RunRequest {
+                            plan: Box::new(plan.clone()),
+                            trace: None,
+                            output: None,
+                            data: data.clone(),
+                            wall_limit_ms: WALL_LIMIT_MS,
+                        };
+                        let answer = answer_of(slot, executable, &log, randomised, request);
+                        if results.send(Finished { seed, plan, answer }).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(results);
+            for finished in received {
+                if on_finished(finished).is_break() {
+                    next.store(seeds.len(), Ordering::Relaxed);
+                }
+            }
+        });
+    }
+
+    /// Executes one plan, keeping its trace and output.
+    pub(crate) fn run_kept(&mut self, plan: &Plan, trace: Option<PathBuf>, output: Option<PathBuf>) -> Answer {
+        let request = RunRequest {
+            plan: Box::new(plan.clone()),
+            trace,
+            output,
+            data: self.data.clone(),
+            wall_limit_ms: WALL_LIMIT_MS,
+        };
+        let log = self.logs.join("runner-0.log");
+        let (executable, randomised) = (self.executable.clone(), self.randomised_addresses);
+        match self.runners.first_mut() {
+            Some(slot) => answer_of(slot, &executable, &log, randomised, request),
+            None => Answer::Died("no runner was started".into()),
+        }
+    }
+}
+
+/// A runner that died is replaced for the next plan.
+fn answer_of(
+    slot: &mut Option<RunnerProcess>,
+    executable: &Path,
+    log: &Path,
+    randomised: bool,
+    request: RunRequest,
+) -> Answer {
+    if slot.is_none() {
+        match RunnerProcess::start(executable, log, randomised) {
+            Ok(runner) => *slot = Some(runner),
+            Err(error) => return Answer::Died(error.to_string()),
+        }
+    }
+    let Some(runner) = slot else { return Answer::Died("the runner did not start".into()) };
+    let answer = runner.run(request);
+    if matches!(answer, Answer::Died(_)) {
+        *slot = None;
+    }
+    answer
+}

@@ -1,0 +1,80 @@
+//! The first and the last line of a replay.
+
+use super::failure::headline;
+use super::number::grouped;
+use super::style::{Style, Tone};
+use crate::plan::{Plan, Source};
+use crate::trace::story::Time;
+use crate::verdict::{Outcome, Verdict};
+
+/// What the plan decided, as the first line of its story.
+#[must_use]
+pub fn plan_line(plan: &Plan) -> String {
+    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let workers = plan.workers.iter().filter(|worker| worker.at_start).count();
+    let topics: Vec<String> =
+        plan.topics.iter().map(|topic| format!("topic {} {} partitions", topic.name, topic.partitions)).collect();
+    let records = match &plan.load.source {
+        Source::Generator { records, .. } => format!("{} records", grouped(*records)),
+        Source::File { name, skip, take, .. } => {
+            format!("{} rows of {name} after {}", grouped(*take), grouped(*skip))
+        }
+    };
+    format!(
+        "{}  {:<9}  {}, {} on {}, {}, {records}, {}, seed {}",
+        Time(0),
+        "plan",
+        plural(plan.cluster.brokers as usize, "broker"),
+        plural(workers, "worker"),
+        plan.worker_hosts().join(", "),
+        topics.join(", "),
+        plural(plan.faults.len(), "fault"),
+        plan.seed
+    )
+}
+
+/// How the replay ended, and whether its history is the saved one.
+#[must_use]
+pub fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
+    let (tone, found) = match &replayed.outcome {
+        Outcome::Passed => (Tone::Good, "passed".to_owned()),
+        Outcome::Failed { violations } => (Tone::Bad, headline(violations)),
+        Outcome::Unknown { why } => (Tone::Doubtful, format!("unknown: {why}")),
+    };
+    let short = |hash: &str| match (hash.get(..4), hash.get(28..)) {
+        (Some(begin), Some(end)) => format!("{begin}…{end}"),
+        _ => "none".to_owned(),
+    };
+    let hash = short(&replayed.trace_hash);
+    let compared = match saved {
+        None => format!("trace {hash}"),
+        Some(saved) if saved.trace_hash == replayed.trace_hash => format!("trace {hash} as saved"),
+        Some(saved) => format!("trace {hash} differs from the saved {}", short(&saved.trace_hash)),
+    };
+    style.line(tone, "verdict", &format!("{found} · {compared}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::violation::{Violation, ViolationKind};
+
+    #[test]
+    fn the_last_line_says_whether_the_history_is_the_saved_one() {
+        let mut saved = Verdict::unknown("");
+        saved.outcome = Outcome::of(vec![Violation::new(ViolationKind::Lost, "lost")]);
+        saved.trace_hash = "9f3c".to_owned() + &"0".repeat(24) + "00e1";
+        let mut other = saved.clone();
+        other.trace_hash = "1111".to_owned() + &"0".repeat(28);
+        let lines = [
+            verdict_line(&saved, Some(&saved), Style::Plain),
+            verdict_line(&other, Some(&saved), Style::Plain),
+            verdict_line(&saved, None, Style::Plain),
+        ];
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        verdict  completeness: 1 record lost · trace 9f3c…00e1 as saved
+        verdict  completeness: 1 record lost · trace 1111…0000 differs from the saved 9f3c…00e1
+        verdict  completeness: 1 record lost · trace 9f3c…00e1
+        ");
+    }
+}

@@ -1,0 +1,89 @@
+//! What an administrator sees of the cluster, and may do to it.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::{GroupId, LeaveGroupRequest, RequestKind};
+use kafka_protocol::protocol::StrBytes;
+use whitewater_cluster::{ConnectionId, Request};
+use whitewater_sim::kafka::ClusterHandle;
+
+use crate::plan::Plan;
+
+/// A partition of a topic.
+pub(super) type Partition = (String, i32);
+
+/// The group's members by id; none while its coordinator is down.
+pub(super) fn members(cluster: &ClusterHandle, group: &str) -> Vec<String> {
+    let groups = cluster.with(|cluster| cluster.groups());
+    let found = groups.into_iter().find(|known| known.group == group);
+    found
+        .into_iter()
+        .flat_map(|group| group.members)
+        .map(|member| member.member_id)
+        .collect()
+}
+
+/// The group's committed offsets; none while its coordinator is down.
+pub(super) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMap<Partition, i64> {
+    let groups = cluster.with(|cluster| cluster.groups());
+    let found = groups.into_iter().find(|known| known.group == group);
+    found
+        .into_iter()
+        .flat_map(|group| group.offsets)
+        .map(|(partition, committed)| (partition, committed.offset))
+        .collect()
+}
+
+/// The end of every log of the plan's topics.
+pub(super) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partition, i64> {
+    cluster.with(|cluster| {
+        let partitions = plan
+            .topics
+            .iter()
+            .flat_map(|topic| (0..topic.partitions).map(|p| (topic.name.clone(), p)));
+        partitions
+            .filter_map(|(topic, partition)| {
+                let end = cluster.log(&topic, partition)?.log_end_offset();
+                Some(((topic, partition), end))
+            })
+            .collect()
+    })
+}
+
+/// The broker that holds a partition, and leads it while it is up.
+pub(super) fn replica_of(cluster: &ClusterHandle, topic: &str, partition: i32) -> Option<i32> {
+    cluster.with(|cluster| Some(cluster.topic(topic)?.partition(partition)?.replica))
+}
+
+/// Removes a member from its group: a LeaveGroup request in its name, as KIP-345's
+/// `RemoveMembersFromConsumerGroup` sends it. Brokers that don't coordinate the group refuse it.
+pub(super) fn remove_member(cluster: &ClusterHandle, group: &str, member_id: &str) {
+    let text = |text: &str| StrBytes::from_string(text.to_owned());
+    let body = RequestKind::LeaveGroup(
+        LeaveGroupRequest::default()
+            .with_group_id(GroupId(text(group)))
+            .with_members(vec![
+                MemberIdentity::default().with_member_id(text(member_id)),
+            ]),
+    );
+    for broker in cluster.broker_ids() {
+        let request = Request {
+            // No client's connection: the network counts up from 1.
+            connection: ConnectionId(u64::MAX),
+            correlation_id: 0,
+            api_version: 4,
+            client_id: "administrator".to_owned(),
+            client_host: "/administrator".to_owned(),
+            body: body.clone(),
+        };
+        cluster.administer(|cluster, now| {
+            let outputs = cluster.handle(now, broker, request);
+            [
+                outputs,
+                cluster.connection_closed(now, broker, ConnectionId(u64::MAX)),
+            ]
+            .concat()
+        });
+    }
+}

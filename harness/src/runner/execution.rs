@@ -1,0 +1,237 @@
+//! One run, from an empty world to a verdict.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use whitewater_sim::kafka::{self, BrokerSettings, ClusterHandle, ClusterSimConfig};
+use whitewater_sim::world::{self, WorldConfig, WorldError};
+use whitewater_sim::{host, process, task, time, trace};
+
+use super::fleet::Fleet;
+use super::injector::Injector;
+use super::loader::Loaded;
+use super::{drain, loader, observe, tracing_events};
+use crate::checker;
+use crate::checker::observation::Observation;
+use crate::dataset::record::LoadRecord;
+use crate::pipeline_under_test::PipelineUnderTest;
+use crate::plan::Plan;
+use crate::trace::{Event, View};
+use crate::verdict::{Outcome, Verdict};
+
+/// A run that takes more polls than this spins. A run of the heaviest scenario so far takes a
+/// hundredth of it.
+const POLL_BUDGET: u64 = 200_000_000;
+
+/// How long the brokers may take to create the topics.
+const TOPICS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Executes a plan on this thread, which must be a fresh one of a forked child. The verdict, and
+/// the history it judges.
+pub(super) fn execute(
+    plan: Plan,
+    records: Vec<LoadRecord>,
+    pipeline: &'static dyn PipelineUnderTest,
+) -> (Verdict, Vec<Event>) {
+    tracing_events::install();
+    let config = WorldConfig {
+        seed: plan.seed,
+        wall_ms_at_start: plan.wall_ms_at_start,
+        poll_budget: POLL_BUDGET,
+    };
+    let told = Rc::new(plan);
+    let finished = world::run(config, {
+        let plan = told.clone();
+        async move { run(plan, Rc::new(records), pipeline).await }
+    });
+    match finished {
+        Ok(Finished {
+            observation,
+            loaded,
+            hash,
+            final_state_hash,
+            simulated,
+        }) => {
+            let violations = checker::check_all(&observation);
+            let violations = crate::explain::explain_all(violations, &observation);
+            let verdict = Verdict {
+                outcome: Outcome::of(violations),
+                trace_hash: format!("{hash:032x}"),
+                final_state_hash: format!("{final_state_hash:032x}"),
+                simulated_ns: u64::try_from(simulated.as_nanos()).unwrap_or(u64::MAX),
+                fault_hits: fault_hits(&observation.trace, &loaded),
+                probes: probes(&observation.trace),
+                counters: counters(&observation),
+            };
+            (verdict, observation.trace)
+        }
+        Err(error) => (unknown(&error), Vec::new()),
+    }
+}
+
+struct Finished {
+    observation: Observation,
+    loaded: Loaded,
+    hash: u128,
+    final_state_hash: u128,
+    simulated: Duration,
+}
+
+async fn run(
+    plan: Rc<Plan>,
+    records: Rc<Vec<LoadRecord>>,
+    pipeline: &'static dyn PipelineUnderTest,
+) -> Finished {
+    let cluster = start_cluster(&plan);
+    let brokers = cluster.bootstrap_servers();
+    create_topics(&plan, &brokers).await;
+    let fleet = Fleet::create(&plan, pipeline, &brokers);
+    for worker in plan.workers.iter().filter(|worker| worker.at_start) {
+        fleet.start(&worker.name);
+    }
+    let (loader, loaded) = loader::start(&plan, &brokers, records);
+
+    // Safety: load and faults.
+    let heal_at = time::now() + Duration::from_millis(plan.safety_ms);
+    let injector = Injector {
+        plan: plan.clone(),
+        fleet: fleet.clone(),
+        cluster: cluster.clone(),
+        loader,
+    };
+    let faults = injector.start(heal_at);
+    time::sleep_until(heal_at).await;
+    for fault in faults {
+        // A fault's task has no way to fail but a panic, which the trace then holds.
+        let _ = fault.await;
+    }
+    injector.heal().await;
+    let healed_at_ns = u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX);
+
+    // Liveness: what is there must be worked off.
+    let drained_at_ns = drain::wait(&plan, &cluster, &loaded).await;
+    for name in fleet.names() {
+        fleet.stop(&name).await;
+    }
+
+    let observation = observe::observe(
+        &plan,
+        pipeline,
+        &cluster,
+        &fleet,
+        &loaded,
+        healed_at_ns,
+        drained_at_ns,
+    )
+    .await;
+    let final_state_hash = observe::final_state_hash(&observation);
+    Finished {
+        observation,
+        loaded,
+        hash: trace::hash(),
+        final_state_hash,
+        simulated: time::now(),
+    }
+}
+
+fn start_cluster(plan: &Plan) -> ClusterHandle {
+    let settings = BrokerSettings {
+        group_initial_rebalance_delay_ms: plan
+            .cluster
+            .group_initial_rebalance_delay_ms
+            .try_into()
+            .expect("a scenario's delay is a small number of milliseconds"),
+        ..BrokerSettings::default()
+    };
+    whitewater_sim::link::set_latency(
+        Duration::from_micros(plan.cluster.latency_us_min)
+            ..Duration::from_micros(plan.cluster.latency_us_max + 1),
+    );
+    kafka::start_cluster(ClusterSimConfig {
+        brokers: plan.cluster.brokers,
+        settings,
+    })
+}
+
+/// Creates the topics as an administrator's client does.
+async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
+    let process = process::create_process(host::create_host("admin-host"), "admin");
+    let (plan, brokers) = (plan.clone(), brokers.to_owned());
+    process::start(process, move || async move {
+        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .create()
+            .expect("a fixed configuration that the client knows");
+        let topics: Vec<NewTopic<'_>> = plan
+            .topics
+            .iter()
+            .map(|topic| NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1)))
+            .collect();
+        let options = AdminOptions::new().operation_timeout(Some(TOPICS_TIMEOUT));
+        let created = admin
+            .create_topics(&topics, &options)
+            .await
+            .expect("healthy brokers answer");
+        for topic in created {
+            topic.expect("no topic exists yet");
+        }
+    });
+    process::exited(process).await;
+    // Clients that start now find every topic.
+    task::yield_now().await;
+}
+
+fn fault_hits(trace: &[Event], loaded: &Loaded) -> BTreeMap<String, u64> {
+    let mut hits = loaded.fault_hits();
+    for event in trace {
+        if let View::Fault {
+            name, phase: "hit", ..
+        } = event.view()
+        {
+            *hits.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    hits
+}
+
+fn probes(trace: &[Event]) -> BTreeMap<String, u64> {
+    let mut probes = BTreeMap::new();
+    for event in trace {
+        if let View::Probe { name } = event.view() {
+            *probes.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    probes
+}
+
+fn counters(observation: &Observation) -> BTreeMap<String, u64> {
+    let count = |test: &dyn Fn(&Event) -> bool| {
+        observation.trace.iter().filter(|event| test(event)).count() as u64
+    };
+    BTreeMap::from([
+        ("records".to_owned(), observation.log.len() as u64),
+        ("rows".to_owned(), observation.results.len() as u64),
+        (
+            "rebalances".to_owned(),
+            count(&|event| {
+                matches!(
+                    event.view(),
+                    View::GroupState {
+                        state: "PreparingRebalance",
+                        ..
+                    }
+                )
+            }),
+        ),
+        ("events".to_owned(), observation.trace.len() as u64),
+    ])
+}
+
+/// A world that stopped by itself has proven nothing.
+fn unknown(error: &WorldError) -> Verdict {
+    Verdict::unknown(error.to_string())
+}

@@ -1,0 +1,319 @@
+//! The worker processes: where they run, how they start, end and come back.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use whitewater_sim::host::{self, HostId};
+use whitewater_sim::process::{self, ExitStatus, ProcessId, Signal};
+use whitewater_sim::{task, time, trace};
+
+use crate::checker::observation::{Exit, ExitKind};
+use crate::pipeline_under_test::{Context, PipelineUnderTest};
+use crate::plan::Plan;
+
+/// How long a supervisor waits before it starts a worker again that ended with an error, as
+/// systemd's `RestartSec` or a container's back-off does.
+const SUPERVISOR_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a worker may take to end after SIGTERM before it is killed (Kubernetes' default
+/// `terminationGracePeriodSeconds`).
+const GRACE_PERIOD: Duration = Duration::from_secs(30);
+
+/// The path of a sink on its host's disk.
+const SINK: &str = "/var/lib/pipeline/sink.db";
+
+/// A worker process of the plan.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) name: String,
+    pub(super) process: ProcessId,
+    pub(super) host: HostId,
+    pub(super) context: Context,
+    /// It should run: a supervisor starts it again when it ends by itself.
+    wanted: bool,
+    /// Somebody asked it to end.
+    asked: bool,
+    /// What its main returned, where it was an error.
+    error: Option<String>,
+}
+
+/// All worker processes. Shared by the tasks that start, hit and heal them.
+#[derive(Clone)]
+pub(super) struct Fleet {
+    pipeline: &'static dyn PipelineUnderTest,
+    inner: Rc<RefCell<Inner>>,
+}
+
+struct Inner {
+    workers: Vec<Worker>,
+    hosts: BTreeMap<String, HostId>,
+    exits: Vec<Exit>,
+}
+
+impl Fleet {
+    /// Makes the hosts and processes of the plan; none runs yet.
+    pub(super) fn create(
+        plan: &Plan,
+        pipeline: &'static dyn PipelineUnderTest,
+        brokers: &str,
+    ) -> Self {
+        let mut hosts = BTreeMap::new();
+        for name in plan.worker_hosts() {
+            hosts.insert(name.to_owned(), host::create_host(name));
+        }
+        let workers = plan
+            .workers
+            .iter()
+            .map(|worker| {
+                let host = hosts[&worker.host];
+                Worker {
+                    name: worker.name.clone(),
+                    process: process::create_process(host, &worker.name),
+                    host,
+                    context: Context {
+                        brokers: brokers.to_owned(),
+                        topics: plan.topics.iter().map(|topic| topic.name.clone()).collect(),
+                        group: plan.group.clone(),
+                        sink: PathBuf::from(SINK),
+                        worker: worker.name.clone(),
+                        settings: plan.settings.clone(),
+                    },
+                    wanted: false,
+                    asked: false,
+                    error: None,
+                }
+            })
+            .collect();
+        let inner = Inner {
+            workers,
+            hosts,
+            exits: Vec::new(),
+        };
+        Self {
+            pipeline,
+            inner: Rc::new(RefCell::new(inner)),
+        }
+    }
+
+    /// Starts a worker, and keeps it running from now on.
+    pub(super) fn start(&self, name: &str) {
+        let (process, host) = self.update(name, |worker| {
+            worker.wanted = true;
+            worker.asked = false;
+            worker.error = None;
+            (worker.process, worker.host)
+        });
+        if process::is_running(process) || !host::is_up(host) {
+            return;
+        }
+        let (fleet, context) = (
+            self.clone(),
+            self.update(name, |worker| worker.context.clone()),
+        );
+        process::start(process, move || async move {
+            let worker = context.worker.clone();
+            if let Err(error) = fleet.pipeline.start(context).await {
+                let error = chain(error.as_ref());
+                trace::event(
+                    "log",
+                    &[
+                        ("level", "ERROR".into()),
+                        ("target", "main".into()),
+                        ("message", error.clone().into()),
+                    ],
+                );
+                fleet.update(&worker, |worker| worker.error = Some(error));
+                process::exit(1);
+            }
+        });
+        self.watch(name.to_owned(), process);
+    }
+
+    /// Notes how this start of a worker ends, and starts it again if it should run.
+    fn watch(&self, name: String, process: ProcessId) {
+        let fleet = self.clone();
+        task::spawn(async move {
+            let status = process::exited(process).await;
+            let restart = fleet.note_exit(&name, &status);
+            if restart {
+                time::sleep(SUPERVISOR_DELAY).await;
+                if fleet.update(&name, |worker| worker.wanted) {
+                    fleet.start(&name);
+                }
+            }
+        });
+    }
+
+    /// Whether it is to be started again: a supervisor does so with what ended by itself, and
+    /// leaves to the fault what a fault has killed.
+    fn note_exit(&self, name: &str, status: &ExitStatus) -> bool {
+        let at_ns = u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX);
+        let mut inner = self.inner.borrow_mut();
+        let Some(worker) = inner.workers.iter_mut().find(|worker| worker.name == name) else {
+            return false;
+        };
+        let (asked, wanted) = (worker.asked, worker.wanted);
+        let how = match status {
+            ExitStatus::Ok => ExitKind::Returned,
+            ExitStatus::Exited(code) => ExitKind::Error(
+                worker
+                    .error
+                    .take()
+                    .unwrap_or_else(|| format!("exit code {code}")),
+            ),
+            ExitStatus::Panicked(message) => ExitKind::Panicked(message.clone()),
+            ExitStatus::Killed => ExitKind::Killed,
+        };
+        let killed = how == ExitKind::Killed;
+        inner.exits.push(Exit {
+            process: name.to_owned(),
+            at_ns,
+            how,
+            asked: asked || killed,
+        });
+        wanted && !asked && !killed
+    }
+
+    /// SIGKILL. Whether there was anything to kill.
+    pub(super) fn kill(&self, name: &str) -> bool {
+        let process = self.update(name, |worker| {
+            worker.wanted = false;
+            worker.process
+        });
+        let ran = process::is_running(process);
+        process::kill(process);
+        ran
+    }
+
+    /// SIGTERM, then SIGKILL after the grace period. Returns when the worker has ended.
+    pub(super) async fn stop(&self, name: &str) -> bool {
+        let process = self.update(name, |worker| {
+            worker.wanted = false;
+            worker.asked = true;
+            worker.process
+        });
+        if !process::is_running(process) {
+            return false;
+        }
+        process::signal(process, Signal::Terminate);
+        if time::timeout(GRACE_PERIOD, process::exited(process))
+            .await
+            .is_err()
+        {
+            process::kill(process);
+        }
+        true
+    }
+
+    /// SIGSTOP. Whether it ran.
+    pub(super) fn pause(&self, name: &str) -> bool {
+        let process = self.process(name);
+        process::pause(process);
+        process::is_paused(process)
+    }
+
+    /// SIGCONT.
+    pub(super) fn resume(&self, name: &str) {
+        process::resume(self.process(name));
+    }
+
+    /// The host loses power. Whether anything ran on it.
+    pub(super) fn power_loss(&self, host_name: &str) -> bool {
+        let host = self.host(host_name);
+        let mut hit = false;
+        for name in self.names_on(host) {
+            hit |= process::is_running(self.update(&name, |worker| {
+                worker.wanted = false;
+                worker.process
+            }));
+        }
+        host::power_loss(host);
+        hit
+    }
+
+    /// Boots the host and starts those of its workers that are there from the start.
+    pub(super) fn boot(&self, host_name: &str, at_start: &dyn Fn(&str) -> bool) {
+        let host = self.host(host_name);
+        if !host::is_up(host) {
+            host::boot(host);
+        }
+        for name in self.names_on(host).iter().filter(|name| at_start(name)) {
+            self.start(name);
+        }
+    }
+
+    fn names_on(&self, host: HostId) -> Vec<String> {
+        let inner = self.inner.borrow();
+        inner
+            .workers
+            .iter()
+            .filter(|worker| worker.host == host)
+            .map(|worker| worker.name.clone())
+            .collect()
+    }
+
+    fn host(&self, name: &str) -> HostId {
+        self.inner.borrow().hosts[name]
+    }
+
+    /// The process of a worker; of the first one for a name that the plan does not have.
+    pub(super) fn process(&self, name: &str) -> ProcessId {
+        self.update(name, |worker| worker.process)
+    }
+
+    /// Whether the plan has a worker of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.inner
+            .borrow()
+            .workers
+            .iter()
+            .any(|worker| worker.name == name)
+    }
+
+    /// Every worker's name, in plan order.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.inner
+            .borrow()
+            .workers
+            .iter()
+            .map(|worker| worker.name.clone())
+            .collect()
+    }
+
+    /// The first worker of each host, as its sink is read once.
+    pub(super) fn one_per_host(&self) -> Vec<(HostId, Context)> {
+        let mut found: BTreeMap<HostId, Context> = BTreeMap::new();
+        for worker in &self.inner.borrow().workers {
+            found
+                .entry(worker.host)
+                .or_insert_with(|| worker.context.clone());
+        }
+        found.into_iter().collect()
+    }
+
+    /// How the workers ended so far.
+    pub(super) fn exits(&self) -> Vec<Exit> {
+        self.inner.borrow().exits.clone()
+    }
+
+    fn update<R>(&self, name: &str, change: impl FnOnce(&mut Worker) -> R) -> R {
+        let mut inner = self.inner.borrow_mut();
+        let worker = inner.workers.iter_mut().find(|worker| worker.name == name);
+        change(worker.unwrap_or_else(|| panic!("the plan names {name}, and has no such worker")))
+    }
+}
+
+/// An error with its sources, on one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,206 @@
+//! Sends the load, as a producer process of its own host, and keeps every acknowledgement.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
+use whitewater_sim::process::{self, ProcessId};
+use whitewater_sim::{host, task, time, trace};
+
+use crate::checker::observation::Acknowledged;
+use crate::dataset;
+use crate::dataset::record::{LoadRecord, Sending};
+use crate::pipeline_under_test::RecordPosition;
+use crate::plan::Plan;
+
+/// What became of the load.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    records: Rc<Vec<LoadRecord>>,
+    inner: Rc<RefCell<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    acknowledged: BTreeMap<RecordPosition, Acknowledged>,
+    finished: bool,
+}
+
+impl Loaded {
+    fn new(records: Rc<Vec<LoadRecord>>) -> Self {
+        Self {
+            records,
+            inner: Rc::default(),
+        }
+    }
+
+    /// Acknowledgements by position.
+    pub(super) fn acknowledged(&self) -> BTreeMap<RecordPosition, Acknowledged> {
+        self.inner.borrow().acknowledged.clone()
+    }
+
+    /// How often each load family (a duplicate, a malformed row, ...) took effect.
+    pub(super) fn fault_hits(&self) -> BTreeMap<String, u64> {
+        let inner = self.inner.borrow();
+        let indices: BTreeSet<u64> = inner
+            .acknowledged
+            .values()
+            .map(|record| record.index)
+            .collect();
+        let sent: Vec<LoadRecord> = self
+            .records
+            .iter()
+            .filter(|record| indices.contains(&record.index))
+            .cloned()
+            .collect();
+        dataset::load::fault_hits(&sent)
+    }
+
+    /// The message ids of everything that was to be sent, by payload.
+    pub(super) fn ids(&self) -> BTreeMap<&[u8], &str> {
+        let named = self
+            .records
+            .iter()
+            .filter_map(|record| Some((record.payload.as_slice(), record.id.as_deref()?)));
+        named.collect()
+    }
+
+    /// Every record was sent, and has an answer.
+    pub(super) fn is_finished(&self) -> bool {
+        self.inner.borrow().finished
+    }
+}
+
+/// Starts the loader. Its host is no target of any fault; its links are.
+pub(super) fn start(
+    plan: &Plan,
+    brokers: &str,
+    records: Rc<Vec<LoadRecord>>,
+) -> (ProcessId, Loaded) {
+    let host = host::create_host("loader-host");
+    let process = process::create_process(host, "loader");
+    let loaded = Loaded::new(records);
+    let load = Load {
+        topic: plan.load.topic.clone(),
+        partitions: plan.partitions(&plan.load.topic).unwrap_or(1),
+        loaded: loaded.clone(),
+    };
+    let brokers = brokers.to_owned();
+    process::start(process, move || async move {
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .set("client.id", "loader")
+            // The load must get there: nothing but the end of the run gives a record up.
+            .set("message.timeout.ms", "0")
+            .create()
+            .expect("a fixed configuration that the client knows");
+        load.send(&producer).await;
+    });
+    (process, loaded)
+}
+
+struct Load {
+    topic: String,
+    partitions: i32,
+    loaded: Loaded,
+}
+
+impl Load {
+    async fn send(self, producer: &FutureProducer) {
+        let begin = time::now();
+        let mut waiting = Vec::new();
+        for record in self.loaded.records.iter() {
+            time::sleep_until(begin + Duration::from_millis(record.at_ms)).await;
+            let copies = if record.sending == Sending::Twice {
+                2
+            } else {
+                1
+            };
+            for copy in 0..copies {
+                let delivery = self.queue(producer, record).await;
+                let (record, loaded) = (record.clone(), self.loaded.clone());
+                let topic = self.topic.clone();
+                waiting.push(task::spawn(async move {
+                    loaded.note(&topic, &record, copy, delivery).await
+                }));
+            }
+        }
+        for delivery in waiting {
+            // A panic in there would have ended the process; nothing aborts it.
+            let _ = delivery.await;
+        }
+        self.loaded.inner.borrow_mut().finished = true;
+    }
+
+    /// Hands a record to the producer, waiting while its queue is full.
+    async fn queue(&self, producer: &FutureProducer, record: &LoadRecord) -> DeliveryFuture {
+        let partition = self.partition(record);
+        loop {
+            let mut next: FutureRecord<'_, [u8], [u8]> =
+                FutureRecord::to(&self.topic).payload(&record.payload);
+            next.key = record.key.as_deref();
+            next.partition = partition;
+            match producer.send_result(next) {
+                Ok(delivery) => return delivery,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                    time::sleep(Duration::from_millis(10)).await;
+                }
+                Err((error, _)) => panic!("the loader can't send to {}: {error}", self.topic),
+            }
+        }
+    }
+
+    /// None where the key decides.
+    fn partition(&self, record: &LoadRecord) -> Option<i32> {
+        let Sending::OtherPartition { further } = record.sending else {
+            return None;
+        };
+        let own = crate::dataset::partition_of(record.key.as_deref(), self.partitions);
+        let further = i32::try_from(further).unwrap_or(1);
+        Some((own + further).rem_euclid(self.partitions))
+    }
+}
+
+impl Loaded {
+    async fn note(&self, topic: &str, record: &LoadRecord, copy: i64, delivery: DeliveryFuture) {
+        let Ok(Ok(delivered)) = delivery.await else {
+            // Whether it is in the log is unknown to its producer; the log itself tells.
+            return;
+        };
+        let position = RecordPosition {
+            topic: topic.to_owned(),
+            partition: delivered.partition,
+            offset: delivered.offset,
+        };
+        trace::event(
+            "loaded",
+            &[
+                ("id", record.id.as_deref().unwrap_or_default().into()),
+                ("topic", topic.into()),
+                ("partition", position.partition.into()),
+                ("offset", position.offset.into()),
+                (
+                    "key",
+                    String::from_utf8_lossy(record.key.as_deref().unwrap_or_default())
+                        .into_owned()
+                        .into(),
+                ),
+                ("copy", copy.into()),
+            ],
+        );
+        let at_ns = u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX);
+        let acknowledged = Acknowledged {
+            index: record.index,
+            what: record.what.clone(),
+            at_ns,
+        };
+        self.inner
+            .borrow_mut()
+            .acknowledged
+            .insert(position, acknowledged);
+    }
+}

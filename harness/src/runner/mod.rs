@@ -1,0 +1,17 @@
+//! The runner: executes plans in the simulated world, one forked child a plan.
+//!
+//! [`serve`] talks to `cargo whitewater`; [`execution`] is one run, told in order: cluster,
+//! workers, load and faults ([`fleet`], [`loader`], [`injector`]), heal, drain, observe
+//! ([`observe`]), judge.
+
+mod administrator;
+mod drain;
+mod execution;
+mod fleet;
+mod injector;
+mod loader;
+mod observe;
+mod serve;
+mod tracing_events;
+
+pub use serve::{PipelineEntry, serve};

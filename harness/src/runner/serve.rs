@@ -1,0 +1,179 @@
+//! The runner's main: a zygote that reads plans from its descriptor and answers with verdicts.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use whitewater_sim::isolation::{ChildEnd, ChildOptions, ChildOutcome, Zygote, ZygoteOptions};
+use whitewater_sim::{inherited_socket, interpose_check, kafka_linkage};
+
+use super::execution;
+use crate::dataset;
+use crate::pipeline_under_test::PipelineUnderTest;
+use crate::runner_protocol::{
+    DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT, RANDOMISED_ADDRESSES_VARIABLE,
+    RunRequest, ToRunner,
+};
+use crate::verdict::Verdict;
+
+/// A pipeline under test, by the name that scenarios know it by.
+pub type PipelineEntry = (&'static str, &'static dyn PipelineUnderTest);
+
+/// What a child's lines begin with.
+const TRACE_LINE: u8 = b'T';
+const VERDICT_LINE: u8 = b'V';
+
+/// The whole life of a runner. Call it first thing in `main`: `whitewater::runner!` does.
+pub fn serve(pipelines: &'static [PipelineEntry]) -> ExitCode {
+    match try_serve(pipelines) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Error = Box<dyn std::error::Error>;
+
+fn try_serve(pipelines: &'static [PipelineEntry]) -> Result<(), Error> {
+    let randomised = std::env::var_os(RANDOMISED_ADDRESSES_VARIABLE).is_some();
+    let zygote = Zygote::enter(ZygoteOptions {
+        keep_address_randomisation: randomised,
+    })?;
+    interpose_check::self_check()?;
+    if kafka_linkage::linked_real_librdkafka() {
+        return Err("the real librdkafka is linked into this simulated build".into());
+    }
+    let Some(mut answers) = inherited_socket::take(DESCRIPTOR_VARIABLE) else {
+        return Err(
+            "this program executes plans for `cargo whitewater run`; start that instead".into(),
+        );
+    };
+    let requests = BufReader::new(answers.try_clone()?);
+    let mut warnings = Vec::new();
+    if !randomised && !zygote.addresses_are_fixed() {
+        warnings.push(
+            "this machine does not let addresses be fixed; histories must not depend on them"
+                .to_owned(),
+        );
+    }
+    let pipeline_names = pipelines
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    say(
+        &mut answers,
+        &FromRunner::Hello(Hello {
+            format: PROTOCOL_FORMAT,
+            pipelines: pipeline_names,
+            warnings,
+        }),
+    )?;
+    for line in requests.lines() {
+        let ToRunner::Run(request) = serde_json::from_str(&line?)?;
+        let answer = answer(&zygote, pipelines, request);
+        say(&mut answers, &answer)?;
+    }
+    Ok(())
+}
+
+fn say(to: &mut UnixStream, what: &FromRunner) -> Result<(), Error> {
+    let mut line = serde_json::to_string(what)?;
+    line.push('\n');
+    to.write_all(line.as_bytes())?;
+    Ok(())
+}
+
+fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequest) -> FromRunner {
+    let refused = |reason: String| FromRunner::Refused { reason };
+    let RunRequest {
+        plan,
+        trace,
+        output,
+        data,
+        wall_limit_ms,
+    } = request;
+    let Some((_, pipeline)) = pipelines.iter().find(|(name, _)| *name == plan.pipeline) else {
+        return refused(format!(
+            "this runner has no pipeline called `{}`",
+            plan.pipeline
+        ));
+    };
+    let records = match dataset::load::records(&plan.load, plan.seed, data.as_deref()) {
+        Ok(records) => records,
+        Err(error) => return refused(error.to_string()),
+    };
+    let options = ChildOptions {
+        seed: plan.seed,
+        output,
+        wall_time_max: Duration::from_millis(wall_limit_ms),
+    };
+    let keep_trace = trace.is_some();
+    let (pipeline, plan) = (*pipeline, *plan);
+    let ran = zygote.run(&options, move |out| {
+        let (verdict, events) = execution::execute(plan, records, pipeline);
+        // The parent sees a torn line as no verdict, so an error here needs no words of its own.
+        if keep_trace {
+            for event in &events {
+                let _ = write_line(out, TRACE_LINE, event);
+            }
+        }
+        let _ = write_line(out, VERDICT_LINE, &verdict);
+    });
+    let (outcome, written) = match ran {
+        Ok(ran) => ran,
+        Err(error) => return refused(error.to_string()),
+    };
+    let mut history = Vec::new();
+    let mut verdict = None;
+    for line in written.split_inclusive(|byte| *byte == b'\n') {
+        match line.first() {
+            Some(&TRACE_LINE) => history.extend_from_slice(&line[1..]),
+            Some(&VERDICT_LINE) => verdict = serde_json::from_slice::<Verdict>(&line[1..]).ok(),
+            _ => {}
+        }
+    }
+    if let Some(path) = trace
+        && let Err(error) = std::fs::write(&path, history)
+    {
+        return refused(format!(
+            "can't write the trace to {}: {error}",
+            path.display()
+        ));
+    }
+    FromRunner::Verdict(Box::new(match verdict {
+        Some(verdict) if outcome.end == ChildEnd::Finished => verdict,
+        _ => Verdict::unknown(why_without_verdict(&outcome)),
+    }))
+}
+
+fn write_line(
+    out: &mut dyn Write,
+    first: u8,
+    value: &impl serde::Serialize,
+) -> std::io::Result<()> {
+    out.write_all(&[first])?;
+    out.write_all(serde_json::to_string(value)?.as_bytes())?;
+    out.write_all(b"\n")
+}
+
+fn why_without_verdict(outcome: &ChildOutcome) -> String {
+    let how = match &outcome.end {
+        ChildEnd::Finished => "the run ended without a verdict".to_owned(),
+        ChildEnd::Exited { code } => format!("the run ended with exit code {code}"),
+        ChildEnd::Signalled { name, .. } => format!("the run crashed with {name}"),
+        ChildEnd::TimedOut => {
+            "the watchdog ended the run: it spins, or the machine is too slow".to_owned()
+        }
+    };
+    match outcome.output_tail.trim() {
+        "" => how,
+        tail => {
+            let lines: Vec<&str> = tail.lines().rev().take(10).collect();
+            let lines: Vec<&str> = lines.into_iter().rev().collect();
+            format!("{how}:\n{}", lines.join("\n"))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The pipeline's own `tracing` events, as events of the trace.
+//!
+//! Target `probe` marks a code point that a sweep must reach; everything else is kind `log`.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use whitewater_sim::trace::{self, Value};
+use whitewater_sim::world;
+
+/// The target of an event that is a probe; its field `name` says which.
+const PROBE: &str = "probe";
+
+/// Receives every `tracing` event of the processes in the world. Spans are accepted and ignored:
+/// what matters to a history is what happened, and when.
+#[derive(Debug, Default)]
+pub(super) struct TraceSubscriber {
+    spans: AtomicU64,
+}
+
+/// Installs the subscriber for the whole process; a second call changes nothing.
+pub(super) fn install() {
+    // The only error is that a subscriber is set already: this one, by an earlier call.
+    let _ = tracing::subscriber::set_global_default(TraceSubscriber::default());
+}
+
+impl Subscriber for TraceSubscriber {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::DEBUG
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(self.spans.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if !world::in_world() {
+            return;
+        }
+        let metadata = event.metadata();
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        if metadata.target() == PROBE {
+            let name = fields.others.into_iter().find(|(name, _)| *name == "name");
+            if let Some(name) = name {
+                trace::event("probe", &[name]);
+            }
+            return;
+        }
+        let mut all = vec![
+            ("level", Value::from(metadata.level().as_str())),
+            ("target", Value::from(metadata.target())),
+            ("message", Value::from(fields.message)),
+        ];
+        all.append(&mut fields.others);
+        trace::event("log", &all);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// One event's fields, its message apart.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: Vec<(&'static str, Value)>,
+}
+
+impl Fields {
+    fn push(&mut self, field: &Field, value: Value) {
+        self.others.push((field.name(), value));
+    }
+}
+
+impl Visit for Fields {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.push(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.push(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.push(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message.push_str(value);
+        } else {
+            self.push(field, value.into());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            // Writing to a String can't fail.
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            self.push(field, format!("{value:?}").into());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Small consumers as people really write them, each with a bug that the harness must catch.
+//!
+//! They share no code with the bundled pipeline: each is what a stranger's crate would hold.
+
+pub mod commit_before_processing;
+pub mod no_seen;
+pub mod trade;
+pub mod under_test;
+pub mod zombie_claim;
