@@ -231,22 +231,37 @@ const TOP: &[&str] = &[
     "kafka",
 ];
 
+/// The keys of each table whose keys are the same for every processor.
+const TABLES: &[(&str, &[&str])] = &[
+    ("sink", &["sqlite"]),
+    ("batch", &["records_max", "linger_ms"]),
+    ("seen", &["horizon_hours"]),
+    (
+        "limits",
+        &[
+            "drain_ms_max",
+            "broker_wait_ms_max",
+            "sink_wait_ms_max",
+            "offset_commit_interval_ms",
+        ],
+    ),
+];
+
 fn read(text: &str) -> Result<Config, Fault> {
-    let document = DeTable::parse(text).map_err(|error| {
-        let place = error.span().unwrap_or(0..0);
-        Fault::at(
-            place,
-            "broken TOML",
-            error.message().lines().collect::<Vec<_>>().join(", "),
-        )
-    })?;
+    let document = DeTable::parse(text).map_err(|error| broken(&error))?;
     let top = Table::strict(document.get_ref(), TOP)?;
+    // A key that is not known is likelier the fault than one that is missing.
+    for (name, known) in TABLES {
+        if let Some(entry) = top.get(name) {
+            Table::strict(entry.table()?, known)?;
+        }
+    }
 
     let definition = read_processor(&top)?;
     let sink = top
         .require("sink", "[sink]\nsqlite = \"results.db\"")?
         .table()?;
-    let sink = Table::strict(sink, &["sqlite"])?;
+    let sink = Table::open(sink);
     let sqlite = sink.require("sqlite", "sqlite = \"results.db\"")?.text()?;
 
     let mut config = Config::new(
@@ -276,6 +291,14 @@ fn read(text: &str) -> Result<Config, Fault> {
     read_limits(&top, &mut config)?;
     config.kafka = read_kafka(&top)?;
     Ok(config)
+}
+
+fn broken(error: &toml::de::Error) -> Fault {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let place = error.span().unwrap_or(0..0);
+    // What is missing has no width: point at what it is missing after.
+    let place = place.start.saturating_sub(usize::from(place.is_empty()))..place.end;
+    Fault::at(place, format!("broken TOML: {message}"), "here")
 }
 
 fn read_processor(top: &Table<'_>) -> Result<&'static Definition, Fault> {
@@ -328,7 +351,7 @@ fn read_fields(
 
 fn read_batch(top: &Table<'_>, config: &mut Config) -> Result<(), Fault> {
     if let Some(batch) = top.get("batch") {
-        let batch = Table::strict(batch.table()?, &["records_max", "linger_ms"])?;
+        let batch = Table::open(batch.table()?);
         config.batch = BatchLimits {
             records_max: usize::try_from(batch.number("records_max", 1..=100_000, 500)?)
                 .unwrap_or(usize::MAX),
@@ -336,7 +359,7 @@ fn read_batch(top: &Table<'_>, config: &mut Config) -> Result<(), Fault> {
         };
     }
     if let Some(seen) = top.get("seen") {
-        let seen = Table::strict(seen.table()?, &["horizon_hours"])?;
+        let seen = Table::open(seen.table()?);
         let default = SEEN_HORIZON_DEFAULT.as_secs() / 3600;
         config.seen_horizon =
             Duration::from_secs(3600 * seen.number("horizon_hours", 1..=876_000, default)?);
@@ -348,13 +371,7 @@ fn read_limits(top: &Table<'_>, config: &mut Config) -> Result<(), Fault> {
     let Some(entry) = top.get("limits") else {
         return Ok(());
     };
-    const KNOWN: &[&str] = &[
-        "drain_ms_max",
-        "broker_wait_ms_max",
-        "sink_wait_ms_max",
-        "offset_commit_interval_ms",
-    ];
-    let table = Table::strict(entry.table()?, KNOWN)?;
+    let table = Table::open(entry.table()?);
     let read = |key: &str, default: Duration| {
         let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
         table
@@ -363,10 +380,10 @@ fn read_limits(top: &Table<'_>, config: &mut Config) -> Result<(), Fault> {
     };
     let default = Limits::default();
     config.limits = Limits {
-        drain: read(KNOWN[0], default.drain)?,
-        broker_wait: read(KNOWN[1], default.broker_wait)?,
-        sink_wait: read(KNOWN[2], default.sink_wait)?,
-        offset_commit_interval: read(KNOWN[3], default.offset_commit_interval)?,
+        drain: read("drain_ms_max", default.drain)?,
+        broker_wait: read("broker_wait_ms_max", default.broker_wait)?,
+        sink_wait: read("sink_wait_ms_max", default.sink_wait)?,
+        offset_commit_interval: read("offset_commit_interval_ms", default.offset_commit_interval)?,
     };
     Ok(())
 }

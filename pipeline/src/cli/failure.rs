@@ -56,7 +56,7 @@ impl Failure {
             .with_links(false);
         let mut text = String::new();
         match handler.render_report(&mut text, self.report.as_ref()) {
-            Ok(()) => eprintln!("{}", text.trim_end()),
+            Ok(()) => eprintln!("{}", text.trim()),
             Err(_) => eprintln!("error: {}", self.report),
         }
     }
