@@ -52,7 +52,12 @@ impl FromClientConfig for AdminClient<DefaultClientContext> {
 impl<C: ClientContext> FromClientConfigAndContext<C> for AdminClient<C> {
     fn from_config_and_context(config: &ClientConfig, context: C) -> KafkaResult<AdminClient<C>> {
         let native_config = config.create_native_config()?;
-        let client = Client::new(config, native_config, RDKafkaType::RD_KAFKA_PRODUCER, context)?;
+        let client = Client::new(
+            config,
+            native_config,
+            RDKafkaType::RD_KAFKA_PRODUCER,
+            context,
+        )?;
         Ok(Self { client })
     }
 }
@@ -287,7 +292,8 @@ async fn delete_group(
             let coordinator = match known {
                 Some(known) => known,
                 None => {
-                    core.fetch_metadata(Some(&[].into()), Some(deadline)).await?;
+                    core.fetch_metadata(Some(&[].into()), Some(deadline))
+                        .await?;
                     core.node(found.node_id.0)
                         .ok_or(RDKafkaErrorCode::CoordinatorNotAvailable)?
                 }

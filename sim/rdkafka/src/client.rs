@@ -182,10 +182,15 @@ impl<C: ClientContext> Client<C> {
             match found.get(&partition) {
                 Some(Ok(found)) => Ok(found.offset),
                 Some(Err(code)) => Err(KafkaError::MetadataFetch(*code)),
-                None => Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownPartition)),
+                None => Err(KafkaError::MetadataFetch(
+                    RDKafkaErrorCode::UnknownPartition,
+                )),
             }
         };
-        Ok((watermark(OffsetQuery::Earliest)?, watermark(OffsetQuery::Latest)?))
+        Ok((
+            watermark(OffsetQuery::Earliest)?,
+            watermark(OffsetQuery::Latest)?,
+        ))
     }
 
     /// The cluster's id, if a broker says so in time.
@@ -208,8 +213,7 @@ impl<C: ClientContext> Client<C> {
         timeout: T,
     ) -> KafkaResult<GroupList> {
         let deadline = timeout.into().deadline();
-        block_on(group_list::fetch(&self.core, group, deadline))
-            .map_err(KafkaError::GroupListFetch)
+        block_on(group_list::fetch(&self.core, group, deadline)).map_err(KafkaError::GroupListFetch)
     }
 
     /// The error that ended this client's use, if one did.

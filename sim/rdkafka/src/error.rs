@@ -316,7 +316,11 @@ mod tests {
             "KafkaError (Consumer commit error: UnknownMemberId (Broker: Unknown member))"
         );
         let fatal = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::Fenced);
-        assert!(fatal.to_string().starts_with("(Fatal) Message consumption error: Fenced"));
+        assert!(
+            fatal
+                .to_string()
+                .starts_with("(Fatal) Message consumption error: Fenced")
+        );
         assert_eq!(KafkaError::PartitionEOF(3).rdkafka_error_code(), None);
     }
 }

@@ -305,10 +305,17 @@ mod tests {
 
     #[test]
     fn another_decoder_reads_the_same_and_accepts_the_checksum() {
-        let contents = [content(5, None, Some(b"a".to_vec())), content(9, Some(b"k".to_vec()), None)];
+        let contents = [
+            content(5, None, Some(b"a".to_vec())),
+            content(9, Some(b"k".to_vec()), None),
+        ];
         let mut batch = encode(&contents);
         let set = RecordBatchDecoder::decode(&mut batch).unwrap();
-        let values: Vec<_> = set.records.iter().map(|record| record.value.clone()).collect();
+        let values: Vec<_> = set
+            .records
+            .iter()
+            .map(|record| record.value.clone())
+            .collect();
         assert_eq!(values, [Some(Bytes::from_static(b"a")), None]);
         assert_eq!(set.records[1].timestamp, 9);
     }

@@ -19,9 +19,8 @@ impl Timeout {
     pub(crate) fn deadline(self) -> Option<Duration> {
         match self {
             Self::After(duration) => {
-                let whole = Duration::from_millis(
-                    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-                );
+                let whole =
+                    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
                 time::now().checked_add(whole)
             }
             Self::Never => None,

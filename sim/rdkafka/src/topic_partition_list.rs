@@ -440,11 +440,17 @@ mod tests {
     fn an_element_changes_the_list_it_came_from() {
         let mut list = TopicPartitionList::new();
         list.add_partition_range("t", 0, 2);
-        assert_eq!(list.find_partition("t", 1).unwrap().offset(), Offset::Invalid);
+        assert_eq!(
+            list.find_partition("t", 1).unwrap().offset(),
+            Offset::Invalid
+        );
         let mut found = list.find_partition("t", 1).unwrap();
         found.set_offset(Offset::Offset(7)).unwrap();
         found.set_metadata("note");
-        assert_eq!(list.find_partition("t", 1).unwrap().offset(), Offset::Offset(7));
+        assert_eq!(
+            list.find_partition("t", 1).unwrap().offset(),
+            Offset::Offset(7)
+        );
         assert_eq!(list.elements()[1].metadata(), "note");
         let copy = list.clone();
         list.set_all_offsets(Offset::End).unwrap();
@@ -462,6 +468,10 @@ mod tests {
         let back = TopicPartitionList::from_topic_map(&list.to_topic_map()).unwrap();
         assert_eq!(list, back);
         assert_ne!(list, TopicPartitionList::new());
-        assert!(back.clone().set_partition_offset("a", 9, Offset::End).is_err());
+        assert!(
+            back.clone()
+                .set_partition_offset("a", 9, Offset::End)
+                .is_err()
+        );
     }
 }

@@ -319,7 +319,10 @@ mod tests {
             "PartitionEOF (Broker: No more messages)"
         );
         assert_eq!(RDKafkaErrorCode::State.native_name(), "_STATE");
-        assert_eq!(RDKafkaErrorCode::UnknownMemberId.native_name(), "UNKNOWN_MEMBER_ID");
+        assert_eq!(
+            RDKafkaErrorCode::UnknownMemberId.native_name(),
+            "UNKNOWN_MEMBER_ID"
+        );
         assert_eq!(RDKafkaErrorCode::from(-1_i16), RDKafkaErrorCode::Unknown);
     }
 }

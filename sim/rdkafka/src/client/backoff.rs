@@ -28,7 +28,8 @@ impl Backoff {
         let step = self.next;
         self.next = (step * 2).min(self.max);
         let range_us = (step * 3 / 4).as_micros() as u64;
-        let jittered = step * 3 / 4 + Duration::from_micros(below_in(Stream::Entropy, range_us + 1));
+        let jittered =
+            step * 3 / 4 + Duration::from_micros(below_in(Stream::Entropy, range_us + 1));
         jittered.min(self.max)
     }
 

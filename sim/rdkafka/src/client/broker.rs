@@ -127,9 +127,7 @@ impl Broker {
     ) -> Result<R::Response, RDKafkaErrorCode> {
         let outcome = self.enqueue(request, true);
         match time::timeout(timeout, outcome).await {
-            Ok(Ok(outcome)) => {
-                R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage)
-            }
+            Ok(Ok(outcome)) => R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage),
             Ok(Err(oneshot::Canceled)) => Err(RDKafkaErrorCode::BrokerDestroy),
             Err(time::Elapsed) => {
                 let mut state = self.lock();
@@ -175,7 +173,9 @@ impl Broker {
     fn fail_outgoing(&self) {
         let outgoing = std::mem::take(&mut self.lock().outgoing);
         for call in outgoing {
-            let _ = call.reply.send(Err(RDKafkaErrorCode::BrokerTransportFailure));
+            let _ = call
+                .reply
+                .send(Err(RDKafkaErrorCode::BrokerTransportFailure));
         }
     }
 
@@ -247,7 +247,10 @@ async fn run(core: Weak<ClientCore>, broker: Arc<Broker>) {
 
 async fn connect(broker: &Broker, timeout: Duration) -> Result<Connection, String> {
     let addresses = resolve_server(broker.server());
-    let Some(count) = u64::try_from(addresses.len()).ok().filter(|count| *count > 0) else {
+    let Some(count) = u64::try_from(addresses.len())
+        .ok()
+        .filter(|count| *count > 0)
+    else {
         return Err(format!("Failed to resolve '{}'", broker.server()));
     };
     let address = addresses[below_in(Stream::Entropy, count) as usize];
@@ -299,7 +302,9 @@ impl<'a> Session<'a> {
     async fn serve(mut self) {
         poll_fn(|context| self.poll(context)).await;
         for call in self.in_flight {
-            let _ = call.reply.send(Err(RDKafkaErrorCode::BrokerTransportFailure));
+            let _ = call
+                .reply
+                .send(Err(RDKafkaErrorCode::BrokerTransportFailure));
         }
     }
 
@@ -351,7 +356,9 @@ impl<'a> Session<'a> {
         };
         let sent = self.connection.send(Box::new(request), 0);
         if sent.is_err() {
-            let _ = call.reply.send(Err(RDKafkaErrorCode::BrokerTransportFailure));
+            let _ = call
+                .reply
+                .send(Err(RDKafkaErrorCode::BrokerTransportFailure));
             return Err(());
         }
         if call.answered {
@@ -361,7 +368,9 @@ impl<'a> Session<'a> {
             });
         } else {
             // Nobody reads the body of a request without an answer.
-            let _ = call.reply.send(Ok(ResponseKind::Heartbeat(Default::default())));
+            let _ = call
+                .reply
+                .send(Ok(ResponseKind::Heartbeat(Default::default())));
         }
         Ok(())
     }

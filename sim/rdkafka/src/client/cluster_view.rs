@@ -71,7 +71,11 @@ impl ClusterView {
     pub(crate) fn leader(&self, partition: &TopicPartition) -> Option<i32> {
         let topic = self.topics.get(&partition.topic)?;
         let index = usize::try_from(partition.partition).ok()?;
-        topic.leaders.get(index).copied().filter(|leader| *leader >= 0)
+        topic
+            .leaders
+            .get(index)
+            .copied()
+            .filter(|leader| *leader >= 0)
     }
 
     /// Those of the topics whose partitions are not all known and led.

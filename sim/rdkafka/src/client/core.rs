@@ -72,7 +72,10 @@ impl ClientCore {
             .collect();
         core.lock().bootstrap = bootstrap;
         if let Some(interval) = core.settings.metadata_refresh_interval {
-            drop(task::spawn(refresh_periodically(Weak::clone(&core.this), interval)));
+            drop(task::spawn(refresh_periodically(
+                Weak::clone(&core.this),
+                interval,
+            )));
         }
         core
     }
@@ -151,8 +154,12 @@ impl ClientCore {
         } else {
             brokers.iter().collect()
         };
-        let count = u64::try_from(choice.len()).ok().filter(|count| *count > 0)?;
-        Some(Arc::clone(choice[below_in(Stream::Entropy, count) as usize]))
+        let count = u64::try_from(choice.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+        Some(Arc::clone(
+            choice[below_in(Stream::Entropy, count) as usize],
+        ))
     }
 
     /// Asks any broker, and another if that one fails, until the deadline.
@@ -179,8 +186,7 @@ impl ClientCore {
                 }
             };
             let pause = backoff.step();
-            if self.is_closed()
-                || deadline.is_some_and(|deadline| time::now() + pause >= deadline)
+            if self.is_closed() || deadline.is_some_and(|deadline| time::now() + pause >= deadline)
             {
                 return Err(error);
             }
@@ -229,7 +235,11 @@ impl ClientCore {
                 return;
             }
             for (id, server) in nodes {
-                if state.nodes.get(&id).is_some_and(|known| known.server() == server) {
+                if state
+                    .nodes
+                    .get(&id)
+                    .is_some_and(|known| known.server() == server)
+                {
                     continue;
                 }
                 let bootstrap = state
@@ -297,7 +307,11 @@ impl ClientCore {
 
 impl State {
     fn all_brokers(&self) -> Vec<Arc<Broker>> {
-        self.nodes.values().chain(&self.bootstrap).cloned().collect()
+        self.nodes
+            .values()
+            .chain(&self.bootstrap)
+            .cloned()
+            .collect()
     }
 }
 
@@ -324,7 +338,9 @@ async fn refresh_wanted(core: Weak<ClientCore>) {
     };
     let mut backoff = Backoff::new(
         settings.metadata_refresh_fast_interval,
-        settings.retry_backoff_max.max(settings.metadata_refresh_fast_interval),
+        settings
+            .retry_backoff_max
+            .max(settings.metadata_refresh_fast_interval),
     );
     let mut missing: BTreeSet<Arc<str>> = BTreeSet::new();
     loop {

@@ -82,7 +82,10 @@ impl NativeClientConfig {
             RDKafkaType::RD_KAFKA_PRODUCER => (Scope::Consumer, "consumer", "producer"),
             RDKafkaType::RD_KAFKA_CONSUMER => (Scope::Producer, "producer", "consumer"),
         };
-        let set = self.modified.keys().filter_map(|name| properties::find(name));
+        let set = self
+            .modified
+            .keys()
+            .filter_map(|name| properties::find(name));
         set.filter_map(|property| {
             let name = property.name;
             if property.scope == other.0 {

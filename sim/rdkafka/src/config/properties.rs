@@ -60,7 +60,14 @@ const fn property(
     alias_of: Option<&'static str>,
     honoured: bool,
 ) -> Property {
-    Property { name, scope, kind, default, alias_of, honoured }
+    Property {
+        name,
+        scope,
+        kind,
+        default,
+        alias_of,
+        honoured,
+    }
 }
 
 /// The property of this name.

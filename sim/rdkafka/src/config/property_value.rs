@@ -51,7 +51,10 @@ fn leading_integer(text: &str) -> Option<i64> {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let (radix, digits) = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(rest) => (16, rest),
         None if digits.len() > 1 && digits.starts_with('0') => (8, digits),
         None => (10, digits),
@@ -96,7 +99,11 @@ fn first_name(word: &str) -> &str {
 
 fn flags(name: &str, value: &str, words: &[&str]) -> Result<String, Refusal> {
     let mut set: Vec<&str> = Vec::new();
-    for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+    for item in value
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+    {
         let (remove, item) = match item.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, item.strip_prefix('+').unwrap_or(item)),
@@ -150,7 +157,10 @@ mod tests {
         assert_eq!(set("session.timeout.ms", "6000ms").as_deref(), Ok("6000"));
         assert_eq!(set("session.timeout.ms", "0x10").as_deref(), Ok("16"));
         assert_eq!(set("enable.auto.commit", "T").as_deref(), Ok("true"));
-        assert_eq!(set("auto.offset.reset", "earliest").as_deref(), Ok("smallest"));
+        assert_eq!(
+            set("auto.offset.reset", "earliest").as_deref(),
+            Ok("smallest")
+        );
         assert_eq!(set("acks", "ALL").as_deref(), Ok("-1"));
         assert_eq!(set("linger.ms", "0.5").as_deref(), Ok("0.5"));
         assert_eq!(set("debug", "cgrp,-cgrp,fetch").as_deref(), Ok("fetch"));
@@ -160,14 +170,18 @@ mod tests {
     fn refusals_name_the_property_and_the_range() {
         assert_eq!(
             set("session.timeout.ms", "0"),
-            Err("Configuration property \"session.timeout.ms\" value 0 is outside allowed \
+            Err(
+                "Configuration property \"session.timeout.ms\" value 0 is outside allowed \
                  range 1..3600000\n"
-                .to_owned())
+                    .to_owned()
+            )
         );
         assert_eq!(
             set("auto.offset.reset", "newest"),
-            Err("Invalid value \"newest\" for configuration property \"auto.offset.reset\""
-                .to_owned())
+            Err(
+                "Invalid value \"newest\" for configuration property \"auto.offset.reset\""
+                    .to_owned()
+            )
         );
         assert_eq!(
             set("enable.auto.commit", "yes"),

@@ -123,8 +123,7 @@ impl NativeClientConfig {
             reconnect_backoff_max: self.millis("reconnect.backoff.max.ms"),
             retry_backoff: self.millis("retry.backoff.ms"),
             retry_backoff_max: self.millis("retry.backoff.max.ms"),
-            metadata_refresh_interval: self
-                .positive_millis("topic.metadata.refresh.interval.ms"),
+            metadata_refresh_interval: self.positive_millis("topic.metadata.refresh.interval.ms"),
             metadata_refresh_fast_interval: if self
                 .is_modified("topic.metadata.refresh.fast.interval.ms")
             {
@@ -240,8 +239,7 @@ impl NativeClientConfig {
             return Some("`max.poll.interval.ms`must be >= `session.timeout.ms`".to_owned());
         }
         let fetch_max_bytes = self.number("fetch.max.bytes");
-        if self.is_modified("fetch.max.bytes")
-            && fetch_max_bytes < self.number("message.max.bytes")
+        if self.is_modified("fetch.max.bytes") && fetch_max_bytes < self.number("message.max.bytes")
         {
             return Some("`fetch.max.bytes` must be >= `message.max.bytes`".to_owned());
         }
@@ -259,7 +257,9 @@ impl NativeClientConfig {
     }
 
     fn producer_refusal(&self) -> Option<String> {
-        let transactional = self.value("transactional.id").is_some_and(|id| !id.is_empty());
+        let transactional = self
+            .value("transactional.id")
+            .is_some_and(|id| !id.is_empty());
         let idempotent = self.flag("enable.idempotence");
         if transactional && !idempotent && self.is_modified("enable.idempotence") {
             return Some("`transactional.id` requires `enable.idempotence=true`".to_owned());
@@ -290,9 +290,7 @@ impl NativeClientConfig {
 
     fn common_refusal(&self) -> Option<String> {
         if self.number("reconnect.backoff.max.ms") < self.number("reconnect.backoff.ms") {
-            return Some(
-                "`reconnect.backoff.max.ms` must be >= `reconnect.backoff.ms`".to_owned(),
-            );
+            return Some("`reconnect.backoff.max.ms` must be >= `reconnect.backoff.ms`".to_owned());
         }
         None
     }
@@ -300,14 +298,21 @@ impl NativeClientConfig {
     fn assignors(&self) -> Result<Vec<AssignorKind>, String> {
         let strategy = self.text("partition.assignment.strategy");
         let mut assignors = Vec::new();
-        for name in strategy.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        for name in strategy
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
             let kind = AssignorKind::from_name(name)
                 .ok_or_else(|| format!("Unsupported partition.assignment.strategy: {name}"))?;
             if !assignors.contains(&kind) {
                 assignors.push(kind);
             }
         }
-        let cooperative = assignors.iter().filter(|kind| kind.is_cooperative()).count();
+        let cooperative = assignors
+            .iter()
+            .filter(|kind| kind.is_cooperative())
+            .count();
         if cooperative != 0 && cooperative != assignors.len() {
             return Err(format!(
                 "All partition.assignment.strategy ({strategy}) assignors must have the same \

@@ -69,7 +69,9 @@ impl ConsumerCore {
         list: &TopicPartitionList,
     ) -> Result<(), RDKafkaErrorCode> {
         let removed = TopicPartition::all_of(list);
-        let known = removed.iter().all(|partition| state.assignment.all.contains_key(partition));
+        let known = removed
+            .iter()
+            .all(|partition| state.assignment.all.contains_key(partition));
         if !known {
             return Err(RDKafkaErrorCode::InvalidArgument);
         }
@@ -236,8 +238,8 @@ impl ConsumerCore {
                 }
                 match RDKafkaErrorCode::from(answer.error_code) {
                     RDKafkaErrorCode::NoError => {
-                        let committed = (answer.committed_offset >= 0)
-                            .then_some(answer.committed_offset);
+                        let committed =
+                            (answer.committed_offset >= 0).then_some(answer.committed_offset);
                         let entry = state.partition(&partition);
                         entry.committed = committed;
                         entry.paused_by_rebalance = false;

@@ -25,7 +25,10 @@ pub(crate) struct Member {
 impl Member {
     /// What members are sorted by: the instance id of static members, else the member id.
     fn sort_key(&self) -> (&str, &str) {
-        (self.group_instance_id.as_deref().unwrap_or(&self.id), &self.id)
+        (
+            self.group_instance_id.as_deref().unwrap_or(&self.id),
+            &self.id,
+        )
     }
 }
 

@@ -55,7 +55,12 @@ impl<C: ConsumerContext> BaseConsumer<C> {
         native_config: NativeClientConfig,
         context: C,
     ) -> KafkaResult<BaseConsumer<C>> {
-        let client = Client::new(config, native_config, RDKafkaType::RD_KAFKA_CONSUMER, context)?;
+        let client = Client::new(
+            config,
+            native_config,
+            RDKafkaType::RD_KAFKA_CONSUMER,
+            context,
+        )?;
         Ok(Self {
             core: ConsumerCore::start(Arc::clone(client.core())),
             client,
@@ -192,8 +197,7 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
     }
 
     fn unsubscribe(&self) {
-        self.core
-            .unsubscribe_by_application(&mut self.core.lock());
+        self.core.unsubscribe_by_application(&mut self.core.lock());
     }
 
     fn assign(&self, assignment: &TopicPartitionList) -> KafkaResult<()> {

@@ -33,9 +33,7 @@ pub trait ConsumerContext: ClientContext + Sized {
         let cooperative = base_consumer.rebalance_protocol() == RebalanceProtocol::Cooperative;
         let (step, assign) = match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => (Rebalance::Assign(tpl), true),
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
-                (Rebalance::Revoke(tpl), false)
-            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => (Rebalance::Revoke(tpl), false),
             other => (Rebalance::Error(KafkaError::Rebalance(other.into())), false),
         };
         self.pre_rebalance(base_consumer, &step);

@@ -80,7 +80,9 @@ impl ConsumerCore {
         let events: Weak<dyn ClientEvents> = core.this.clone();
         core.client.set_events(events);
         if core.settings().group_id.is_some() {
-            drop(task::spawn(super::group_timers::run(Weak::clone(&core.this))));
+            drop(task::spawn(super::group_timers::run(Weak::clone(
+                &core.this,
+            ))));
             core.find_coordinator(&mut core.lock());
         }
         core

@@ -103,7 +103,11 @@ impl ConsumerCore {
         let mut look_again: Option<Duration> = None;
         let settings = self.settings();
         let view = self.client.view();
-        let queued_bytes: usize = state.partitions.values().map(|entry| entry.queued_bytes).sum();
+        let queued_bytes: usize = state
+            .partitions
+            .values()
+            .map(|entry| entry.queued_bytes)
+            .sum();
         for (partition, entry) in &mut state.partitions {
             if !entry.is_fetchable() || view.leader(partition) != Some(node) {
                 continue;
@@ -205,25 +209,30 @@ impl ConsumerCore {
                         }
                     }
                 }
-                self.report_end(state, partition, data.high_watermark, data.last_stable_offset);
+                self.report_end(
+                    state,
+                    partition,
+                    data.high_watermark,
+                    data.last_stable_offset,
+                );
             }
             RDKafkaErrorCode::OffsetOutOfRange => {
                 let offset = entry.fetch_offset;
                 let reason = format!(
                     "fetch failed due to requested offset not available on the broker: {offset}"
                 );
-                self.reset_offset(state, partition, RDKafkaErrorCode::OffsetOutOfRange, &reason);
+                self.reset_offset(
+                    state,
+                    partition,
+                    RDKafkaErrorCode::OffsetOutOfRange,
+                    &reason,
+                );
             }
             error => self.fetch_failed(state, partition, error),
         }
     }
 
-    fn fetch_failed(
-        &self,
-        state: &mut State,
-        partition: &TopicPartition,
-        error: RDKafkaErrorCode,
-    ) {
+    fn fetch_failed(&self, state: &mut State, partition: &TopicPartition, error: RDKafkaErrorCode) {
         state.partition(partition).backoff_until =
             time::now() + self.settings().fetch_error_backoff;
         self.client.want_metadata(&partition.topic);

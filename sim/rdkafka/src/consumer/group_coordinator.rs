@@ -82,7 +82,11 @@ impl ConsumerCore {
             .with_group_id(GroupId(text(group)))
             .with_member_id(text(&member_id));
         // librdkafka bounds this one, so that closing does not hang on a broker that is gone.
-        let timeout = self.client.settings().socket_timeout.min(Duration::from_secs(5));
+        let timeout = self
+            .client
+            .settings()
+            .socket_timeout
+            .min(Duration::from_secs(5));
         let core = Weak::clone(&self.this);
         drop(task::spawn(async move {
             // Whatever the answer: the session ends by itself if the request got lost.

@@ -35,7 +35,9 @@ impl ConsumerCore {
         state.group.heartbeat_in_transit = true;
         state.group.heartbeat_at = time::now() + settings.heartbeat_interval;
         let request = HeartbeatRequest::default()
-            .with_group_id(GroupId(text(settings.group_id.as_deref().unwrap_or_default())))
+            .with_group_id(GroupId(text(
+                settings.group_id.as_deref().unwrap_or_default(),
+            )))
             .with_generation_id(state.group.generation)
             .with_member_id(text(&state.group.member_id))
             .with_group_instance_id(settings.group_instance_id.as_deref().map(text));

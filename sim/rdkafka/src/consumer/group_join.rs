@@ -82,7 +82,9 @@ impl ConsumerCore {
                 .with_metadata(self.subscription_for(state, *kind))
         });
         let request = JoinGroupRequest::default()
-            .with_group_id(GroupId(text(settings.group_id.as_deref().unwrap_or_default())))
+            .with_group_id(GroupId(text(
+                settings.group_id.as_deref().unwrap_or_default(),
+            )))
             .with_session_timeout_ms(settings.session_timeout.as_millis() as i32)
             .with_rebalance_timeout_ms(settings.max_poll_interval.as_millis() as i32)
             .with_member_id(text(&state.group.member_id))
@@ -112,11 +114,7 @@ impl ConsumerCore {
     }
 
     /// `rd_kafka_cgrp_handle_JoinGroup`.
-    fn joined(
-        &self,
-        state: &mut State,
-        response: Result<JoinGroupResponse, RDKafkaErrorCode>,
-    ) {
+    fn joined(&self, state: &mut State, response: Result<JoinGroupResponse, RDKafkaErrorCode>) {
         state.group.awaiting_response = false;
         if state.closed || state.group.terminating {
             return self.terminate_if_done(state);
@@ -181,7 +179,11 @@ impl ConsumerCore {
             }
             _ => {}
         }
-        let owns_something = state.group.group_assignment.as_ref().is_some_and(|o| !o.is_empty());
+        let owns_something = state
+            .group
+            .group_assignment
+            .as_ref()
+            .is_some_and(|o| !o.is_empty());
         let voided = matches!(
             error,
             RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::MemberIdRequired
@@ -206,7 +208,10 @@ impl ConsumerCore {
         drop(task::spawn(async move {
             let Some(core) = core.upgrade() else { return };
             let deadline = time::now() + core.client.settings().socket_timeout;
-            let fetched = core.client.fetch_metadata(Some(&topics), Some(deadline)).await;
+            let fetched = core
+                .client
+                .fetch_metadata(Some(&topics), Some(deadline))
+                .await;
             let mut state = core.lock();
             let current = state.group.join_state == JoinState::WaitMetadata
                 && state.group.generation == generation;
@@ -236,7 +241,9 @@ impl ConsumerCore {
         };
         let settings = self.settings();
         let request = SyncGroupRequest::default()
-            .with_group_id(GroupId(text(settings.group_id.as_deref().unwrap_or_default())))
+            .with_group_id(GroupId(text(
+                settings.group_id.as_deref().unwrap_or_default(),
+            )))
             .with_generation_id(state.group.generation)
             .with_member_id(text(&state.group.member_id))
             .with_group_instance_id(settings.group_instance_id.as_deref().map(text))
@@ -254,11 +261,7 @@ impl ConsumerCore {
     }
 
     /// `rd_kafka_cgrp_handle_SyncGroup`.
-    fn synced(
-        &self,
-        state: &mut State,
-        response: Result<SyncGroupResponse, RDKafkaErrorCode>,
-    ) {
+    fn synced(&self, state: &mut State, response: Result<SyncGroupResponse, RDKafkaErrorCode>) {
         state.group.awaiting_response = false;
         if state.closed || state.group.terminating {
             return self.terminate_if_done(state);
@@ -266,14 +269,15 @@ impl ConsumerCore {
         if state.group.join_state != JoinState::WaitSync {
             return self.serve_group(state);
         }
-        let assignment = response.and_then(|response| {
-            match RDKafkaErrorCode::from(response.error_code) {
-                RDKafkaErrorCode::NoError => {
-                    decode_assignment(&response.assignment).ok_or(RDKafkaErrorCode::BadMessage)
-                }
-                error => Err(error),
-            }
-        });
+        let assignment =
+            response.and_then(
+                |response| match RDKafkaErrorCode::from(response.error_code) {
+                    RDKafkaErrorCode::NoError => {
+                        decode_assignment(&response.assignment).ok_or(RDKafkaErrorCode::BadMessage)
+                    }
+                    error => Err(error),
+                },
+            );
         match assignment {
             Ok(partitions) => {
                 self.renew_session(state, true);

@@ -94,7 +94,10 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn new(settings: &ConsumerSettings) -> Self {
-        let cooperative = settings.assignors.first().is_some_and(|kind| kind.is_cooperative());
+        let cooperative = settings
+            .assignors
+            .first()
+            .is_some_and(|kind| kind.is_cooperative());
         Self {
             join_state: JoinState::Init,
             coordinator: None,

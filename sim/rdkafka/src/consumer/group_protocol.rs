@@ -84,7 +84,11 @@ pub(super) fn decode_member(
     Some(Member {
         id: id.to_owned(),
         group_instance_id: group_instance_id.map(str::to_owned),
-        topics: subscription.topics.iter().map(|topic| Arc::from(&**topic)).collect(),
+        topics: subscription
+            .topics
+            .iter()
+            .map(|topic| Arc::from(&**topic))
+            .collect(),
         owned: owned.collect(),
         generation: subscription.generation_id,
     })

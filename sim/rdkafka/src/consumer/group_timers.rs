@@ -20,8 +20,9 @@ pub(super) async fn run(core: Weak<ConsumerCore>) {
     if let Some(core) = core.upgrade() {
         let interval = core.settings().auto_commit_interval;
         let enabled = core.settings().enable_auto_commit;
-        core.lock().group.auto_commit_at =
-            interval.filter(|_| enabled).map(|interval| time::now() + interval);
+        core.lock().group.auto_commit_at = interval
+            .filter(|_| enabled)
+            .map(|interval| time::now() + interval);
     }
     let mut sleep = pin!(time::sleep(Duration::MAX));
     poll_fn(|context| {
@@ -51,11 +52,17 @@ impl ConsumerCore {
         let group = &state.group;
         [
             self.heartbeat_due(state),
-            group.session_ends.filter(|_| self.session_is_watched(state)),
+            group
+                .session_ends
+                .filter(|_| self.session_is_watched(state)),
             self.join_due(state),
             group.auto_commit_at,
             group.poll_check_at,
-            state.deferred_commits.iter().map(|deferred| deferred.until).min(),
+            state
+                .deferred_commits
+                .iter()
+                .map(|deferred| deferred.until)
+                .min(),
         ]
         .into_iter()
         .flatten()
@@ -109,9 +116,9 @@ impl ConsumerCore {
 
     /// Whether the application has not polled for max.poll.interval.ms.
     pub(super) fn polls_are_overdue(&self, state: &State) -> bool {
-        state.last_poll.is_some_and(|last_poll| {
-            time::now() > last_poll + self.settings().max_poll_interval
-        })
+        state
+            .last_poll
+            .is_some_and(|last_poll| time::now() > last_poll + self.settings().max_poll_interval)
     }
 
     fn check_polls(&self, state: &mut State, now: Duration) {

@@ -197,7 +197,9 @@ impl ConsumerCore {
             );
         }
         OffsetCommitRequest::default()
-            .with_group_id(GroupId(text(settings.group_id.as_deref().unwrap_or_default())))
+            .with_group_id(GroupId(text(
+                settings.group_id.as_deref().unwrap_or_default(),
+            )))
             .with_generation_id_or_member_epoch(state.group.generation)
             .with_member_id(text(&state.group.member_id))
             .with_group_instance_id(settings.group_instance_id.as_deref().map(text))

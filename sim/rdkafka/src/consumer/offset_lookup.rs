@@ -72,12 +72,7 @@ impl ConsumerCore {
 }
 
 /// Looks an offset up, for as long as the partition still wants it.
-async fn run(
-    core: Weak<ConsumerCore>,
-    partition: TopicPartition,
-    version: u64,
-    offset: Offset,
-) {
+async fn run(core: Weak<ConsumerCore>, partition: TopicPartition, version: u64, offset: Offset) {
     let query = match offset {
         Offset::Beginning => OffsetQuery::Earliest,
         _ => OffsetQuery::Latest,

@@ -74,7 +74,9 @@ impl OpQueue {
 
     fn added(&mut self) {
         self.wakers.wake_all();
-        if self.ops.len() == 1 && let Some(callback) = self.nonempty.clone() {
+        if self.ops.len() == 1
+            && let Some(callback) = self.nonempty.clone()
+        {
             // In a task of its own: the callback may call the consumer, whose state is locked.
             drop(task::spawn(async move { callback() }));
         }

@@ -33,7 +33,10 @@ impl<C: ConsumerContext> PartitionQueue<C> {
     /// The next message or error of the partition, if one comes in time. Counts as polling the
     /// consumer.
     pub fn poll<T: Into<Timeout>>(&self, timeout: T) -> Option<KafkaResult<BorrowedMessage<'_>>> {
-        match self.consumer.poll_queue(Some(&self.partition), timeout.into()) {
+        match self
+            .consumer
+            .poll_queue(Some(&self.partition), timeout.into())
+        {
             Polled::Item(item) => Some(item),
             Polled::EventConsumed | Polled::Nothing => None,
         }

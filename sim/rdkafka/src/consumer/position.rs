@@ -121,9 +121,8 @@ impl ConsumerCore {
                 let answer = until(deadline, call)
                     .await
                     .ok_or(RDKafkaErrorCode::OperationTimedOut)?;
-                let answer = answer.map(|answer| {
-                    (RDKafkaErrorCode::from(answer.error_code), answer)
-                });
+                let answer =
+                    answer.map(|answer| (RDKafkaErrorCode::from(answer.error_code), answer));
                 match answer {
                     Ok((RDKafkaErrorCode::NoError, answer)) => {
                         let mut answers = BTreeMap::new();

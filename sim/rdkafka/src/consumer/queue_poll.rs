@@ -96,7 +96,12 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                 (false, true) => "lost",
                 (false, false) => "revoked",
             };
-            let group = self.core().settings().group_id.as_deref().unwrap_or_default();
+            let group = self
+                .core()
+                .settings()
+                .group_id
+                .as_deref()
+                .unwrap_or_default();
             let shown = TopicPartition::shown(&TopicPartition::all_of(&partitions));
             let fields = [
                 ("group", group.into()),

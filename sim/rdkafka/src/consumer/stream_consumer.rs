@@ -37,7 +37,10 @@ impl<'a, C: ConsumerContext> Stream for MessageStream<'a, C> {
     type Item = KafkaResult<BorrowedMessage<'a>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.consumer.poll_queue(self.queue, Timeout::After(Duration::ZERO)) {
+        match self
+            .consumer
+            .poll_queue(self.queue, Timeout::After(Duration::ZERO))
+        {
             Polled::Item(item) => Poll::Ready(Some(item)),
             Polled::EventConsumed => {
                 context.waker().wake_by_ref();
@@ -78,7 +81,10 @@ where
     fn from_config_and_context(config: &ClientConfig, context: C) -> KafkaResult<Self> {
         let base = BaseConsumer::new(config, config.create_native_config()?, context)?;
         let interval = base.core().settings().max_poll_interval / 2;
-        drop(task::spawn(wake_now_and_then(Weak::clone(&base.core().this), interval)));
+        drop(task::spawn(wake_now_and_then(
+            Weak::clone(&base.core().this),
+            interval,
+        )));
         Ok(Self {
             base: Arc::new(base),
             _runtime: PhantomData,

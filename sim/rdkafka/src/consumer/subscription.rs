@@ -171,7 +171,10 @@ impl ConsumerCore {
                 .collect();
             (counts, missing)
         };
-        state.group.reported_topics.retain(|topic| !counts.contains_key(topic));
+        state
+            .group
+            .reported_topics
+            .retain(|topic| !counts.contains_key(topic));
         for (topic, error) in missing {
             if error == RDKafkaErrorCode::LeaderNotAvailable {
                 self.client.want_metadata(&topic);

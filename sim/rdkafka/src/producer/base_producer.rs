@@ -140,7 +140,12 @@ where
         context: C,
     ) -> KafkaResult<BaseProducer<C, Part>> {
         let native_config = config.create_native_config()?;
-        let client = Client::new(config, native_config, RDKafkaType::RD_KAFKA_PRODUCER, context)?;
+        let client = Client::new(
+            config,
+            native_config,
+            RDKafkaType::RD_KAFKA_PRODUCER,
+            context,
+        )?;
         let custom = client.context().get_custom_partitioner().is_some();
         Ok(Self {
             core: ProducerCore::start(Arc::clone(client.core()), custom),
@@ -283,9 +288,9 @@ where
                 .unwrap_or_default(),
         };
         let partition = record.partition.filter(|partition| *partition >= 0);
-        let accepted =
-            self.core
-                .accept(&mut self.core.lock(), record.topic, partition, content);
+        let accepted = self
+            .core
+            .accept(&mut self.core.lock(), record.topic, partition, content);
         match accepted {
             Err(error) => Err((KafkaError::MessageProduction(error), record)),
             Ok(id) => {

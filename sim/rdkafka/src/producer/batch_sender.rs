@@ -136,7 +136,10 @@ impl ProducerCore {
         answer: Result<Option<ProduceResponse>, RDKafkaErrorCode>,
     ) {
         // What was purged meanwhile is reported already.
-        let batch: Vec<_> = ids.iter().filter_map(|id| state.in_flight.remove(id)).collect();
+        let batch: Vec<_> = ids
+            .iter()
+            .filter_map(|id| state.in_flight.remove(id))
+            .collect();
         let answer = answer.and_then(|answer| match answer {
             None => Ok(None),
             Some(response) => response
@@ -206,7 +209,11 @@ impl ProducerCore {
             } else if may_retry {
                 record.attempts += 1;
                 attempts = record.attempts.max(attempts);
-                state.queues.entry(partition.clone()).or_default().insert(record);
+                state
+                    .queues
+                    .entry(partition.clone())
+                    .or_default()
+                    .insert(record);
             } else {
                 self.report(state, record, Err(error));
             }

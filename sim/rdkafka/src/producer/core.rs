@@ -179,7 +179,11 @@ impl ProducerCore {
             return self.report(state, record, Err(RDKafkaErrorCode::UnknownPartition));
         }
         let partition = TopicPartition::new(Arc::clone(&record.topic), record.partition);
-        state.queues.entry(partition.clone()).or_default().insert(record);
+        state
+            .queues
+            .entry(partition.clone())
+            .or_default()
+            .insert(record);
         self.kick_sender(state, &partition);
     }
 
@@ -207,12 +211,7 @@ impl ProducerCore {
 
     /// The partition that keyless messages stick to at present. A message of a custom
     /// partitioner that has no key comes here too.
-    pub(super) fn sticky_partition(
-        &self,
-        state: &mut State,
-        topic: &Arc<str>,
-        count: i32,
-    ) -> i32 {
+    pub(super) fn sticky_partition(&self, state: &mut State, topic: &Arc<str>, count: i32) -> i32 {
         let now = time::now();
         if let Some((partition, until)) = state.sticky.get(topic)
             && *until > now
@@ -240,7 +239,10 @@ impl ProducerCore {
             None => {
                 state.senders.insert(partition.clone(), None);
                 let core = Weak::clone(&self.this);
-                drop(task::spawn(super::batch_sender::run(core, partition.clone())));
+                drop(task::spawn(super::batch_sender::run(
+                    core,
+                    partition.clone(),
+                )));
             }
         }
     }
@@ -258,7 +260,9 @@ impl ProducerCore {
             state.event_wakers.wake_all();
             return;
         }
-        state.events.push_back(Event::Delivery(record.into_report(result)));
+        state
+            .events
+            .push_back(Event::Delivery(record.into_report(result)));
         state.event_wakers.wake_all();
     }
 
@@ -273,8 +277,10 @@ impl ProducerCore {
     /// Gives messages up.
     pub(super) fn purge(&self, state: &mut State, queued: bool, in_flight: bool) {
         if queued {
-            let mut records: Vec<_> =
-                std::mem::take(&mut state.waiting).into_values().flatten().collect();
+            let mut records: Vec<_> = std::mem::take(&mut state.waiting)
+                .into_values()
+                .flatten()
+                .collect();
             records.extend(state.queues.values_mut().flat_map(PartitionQueue::take_all));
             for record in records {
                 self.report(state, record, Err(RDKafkaErrorCode::PurgeQueue));

@@ -42,7 +42,11 @@ impl PartitionQueue {
 
     /// Sends what is queued without waiting for more.
     pub(super) fn expedite(&mut self) {
-        self.expedited = self.records.back().map(|record| record.id).max(self.expedited);
+        self.expedited = self
+            .records
+            .back()
+            .map(|record| record.id)
+            .max(self.expedited);
     }
 
     /// When a batch is due.
@@ -50,8 +54,8 @@ impl PartitionQueue {
         let Some(first) = self.records.front() else {
             return Due::Idle;
         };
-        let full = self.records.len() >= settings.batch_num_messages
-            || self.bytes >= settings.batch_size;
+        let full =
+            self.records.len() >= settings.batch_num_messages || self.bytes >= settings.batch_size;
         let expedited = self.expedited.is_some_and(|id| first.id <= id);
         let ready_at = if full || expedited || first.attempts > 0 {
             Duration::ZERO
@@ -62,7 +66,11 @@ impl PartitionQueue {
         if ready_at <= now {
             return Due::Batch;
         }
-        let expires = self.records.iter().filter_map(|record| record.expires).min();
+        let expires = self
+            .records
+            .iter()
+            .filter_map(|record| record.expires)
+            .min();
         Due::At(expires.map_or(ready_at, |expires| expires.min(ready_at)))
     }
 
@@ -104,7 +112,10 @@ impl PartitionQueue {
 
     /// When the first of the messages is given up.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
-        self.records.iter().filter_map(|record| record.expires).min()
+        self.records
+            .iter()
+            .filter_map(|record| record.expires)
+            .min()
     }
 }
 
@@ -120,7 +131,10 @@ mod tests {
             .set("batch.num.messages", batch_num_messages.to_string())
             .create_native_config()
             .unwrap();
-        native.settings(RDKafkaType::RD_KAFKA_PRODUCER).unwrap().producer
+        native
+            .settings(RDKafkaType::RD_KAFKA_PRODUCER)
+            .unwrap()
+            .producer
     }
 
     fn record(id: u64, send_by_ms: u64, expires_ms: u64) -> PendingRecord {
@@ -168,7 +182,11 @@ mod tests {
         queue.insert(record(2, 5, 100));
         queue.backoff_until = ms(50);
         assert_eq!(queue.due(ms(0), &settings), Due::At(ms(50)));
-        let ids: Vec<u64> = queue.take_batch(&settings).iter().map(|record| record.id).collect();
+        let ids: Vec<u64> = queue
+            .take_batch(&settings)
+            .iter()
+            .map(|record| record.id)
+            .collect();
         assert_eq!(ids, [1, 2, 3]);
         assert_eq!(queue.due(ms(0), &settings), Due::Idle);
     }

@@ -41,8 +41,7 @@ impl PartitionerKind {
 
     /// Whether keyless messages stick to one partition for a while.
     pub(crate) fn is_sticky(self, sticky_linger: Duration) -> bool {
-        !sticky_linger.is_zero()
-            && !matches!(self, Self::Consistent | Self::Murmur2 | Self::Fnv1a)
+        !sticky_linger.is_zero() && !matches!(self, Self::Consistent | Self::Murmur2 | Self::Fnv1a)
     }
 
     /// Where a key leads among `count` partitions (rdkafka_msg.c).
@@ -132,12 +131,18 @@ mod tests {
         assert_eq!(kind.choose(Some(b""), 8, true), Choice::Sticky);
         assert_eq!(kind.choose(None, 8, false), Choice::Random);
         let murmur = PartitionerKind::Murmur2Random;
-        assert!(matches!(murmur.choose(Some(b""), 8, true), Choice::Partition(_)));
-        assert_eq!(PartitionerKind::Random.choose(Some(b"k"), 8, true), Choice::Random);
+        assert!(matches!(
+            murmur.choose(Some(b""), 8, true),
+            Choice::Partition(_)
+        ));
+        assert_eq!(
+            PartitionerKind::Random.choose(Some(b"k"), 8, true),
+            Choice::Random
+        );
         let consistent = PartitionerKind::Consistent;
         assert_eq!(
-            consistent.choose(None, 8, true),
-            consistent.choose(Some(b""), 8, true)
+            consistent.choose(None, 8, false),
+            consistent.choose(Some(b""), 8, false)
         );
         assert!(!consistent.is_sticky(Duration::from_millis(10)));
         assert!(!kind.is_sticky(Duration::ZERO));

@@ -14,7 +14,10 @@ impl PurgeConfig {
     /// Gives up what was not sent yet.
     #[must_use]
     pub fn queue(self) -> Self {
-        Self { queue: true, ..self }
+        Self {
+            queue: true,
+            ..self
+        }
     }
 
     /// Gives up what was sent and not acknowledged yet.

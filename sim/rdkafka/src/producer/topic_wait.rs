@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use whitewater_sim::{task, time};
 
@@ -68,8 +69,8 @@ impl ProducerCore {
     }
 }
 
-/// Asks for a topic's metadata until it is known; after topic.metadata.propagation.max.ms the
-/// topic counts as missing.
+/// Asks for a topic's metadata until it is known; once brokers have said for
+/// topic.metadata.propagation.max.ms that it does not exist, it counts as missing.
 async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
     let Some((propagation_max, mut backoff)) = core.upgrade().map(|core| {
         let propagation_max = core.client.settings().metadata_propagation_max;
@@ -79,40 +80,58 @@ async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
     };
     let gives_up = time::now() + propagation_max;
     let topics = BTreeSet::from([Arc::clone(&topic)]);
+    let mut answered = false;
     loop {
         let Some(core) = core.upgrade() else { return };
-        let fetched = core.client.fetch_metadata(Some(&topics), Some(gives_up)).await;
-        let mut state = core.lock();
-        let settled = core.partition_count(&topic).is_some() || !state.waiting.contains_key(&topic);
-        if state.closed || settled {
+        let pause = backoff.step();
+        let deadline = core.lock().next_expiry(&topic);
+        let fetched = core.client.fetch_metadata(Some(&topics), deadline).await;
+        answered |= fetched.is_ok();
+        let missing = answered && time::now() + pause > gives_up;
+        if core.waited(&topic, missing) {
             return;
         }
+        drop(core);
+        time::sleep(pause).await;
+    }
+}
+
+impl ProducerCore {
+    /// Fails what has waited too long for a topic, or everything if the topic is missing. Says
+    /// whether the wait is over.
+    fn waited(&self, topic: &Arc<str>, missing: bool) -> bool {
+        let mut state = self.lock();
+        if state.closed || self.partition_count(topic).is_some() {
+            return true;
+        }
         let now = time::now();
-        let answered_missing = fetched.is_ok() && now >= gives_up;
-        let waiting = state.waiting.entry(Arc::clone(&topic)).or_default();
-        let all = std::mem::take(waiting);
+        let all = state.waiting.remove(topic).unwrap_or_default();
         let (failed, kept): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|record| answered_missing || record.is_expired(now));
-        *waiting = kept;
-        let done = waiting.is_empty();
+            .partition(|record| missing || record.is_expired(now));
+        let over = kept.is_empty();
+        if !over {
+            state.waiting.insert(Arc::clone(topic), kept);
+        }
         for record in failed {
             let error = if record.is_expired(now) {
                 RDKafkaErrorCode::MessageTimedOut
             } else {
                 RDKafkaErrorCode::UnknownTopicOrPartition
             };
-            core.report(&mut state, record, Err(error));
+            self.report(&mut state, record, Err(error));
         }
-        if answered_missing {
-            state.missing.insert(Arc::clone(&topic));
+        if missing {
+            state.missing.insert(Arc::clone(topic));
         }
-        if done {
-            state.waiting.remove(&topic);
-            return;
-        }
-        drop(state);
-        drop(core);
-        time::sleep(backoff.step()).await;
+        over
+    }
+}
+
+impl State {
+    /// When the first message that waits for a topic is given up.
+    fn next_expiry(&self, topic: &Arc<str>) -> Option<Duration> {
+        let waiting = self.waiting.get(topic)?;
+        waiting.iter().filter_map(|record| record.expires).min()
     }
 }

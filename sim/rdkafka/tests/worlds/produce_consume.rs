@@ -1,15 +1,13 @@
 //! Producing and consuming without a group's help.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{TOPIC, create, create_topic, drain, numbers, produce, run, run_process};
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::message::{Headers, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, FutureProducer, FutureRecord, Producer};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::{Offset, Timestamp, TopicPartitionList};
-use support::{TOPIC, create, create_topic, drain, numbers, produce, run, run_process};
 
 #[test]
 fn what_is_produced_is_consumed_once_and_in_order_per_partition() {
@@ -20,7 +18,8 @@ fn what_is_produced_is_consumed_once_and_in_order_per_partition() {
             let consumer: BaseConsumer = create(&[("group.id", "g")]);
             let mut list = TopicPartitionList::new();
             for partition in 0..4 {
-                list.add_partition_offset(TOPIC, partition, Offset::Beginning).unwrap();
+                list.add_partition_offset(TOPIC, partition, Offset::Beginning)
+                    .unwrap();
             }
             consumer.assign(&list).unwrap();
             let payloads = drain(&consumer, Duration::from_secs(2));
@@ -36,7 +35,10 @@ fn a_message_arrives_with_everything_it_was_sent_with() {
         create_topic(1).await;
         run_process("client", || async {
             let producer: FutureProducer = create(&[]);
-            let headers = OwnedHeaders::new().insert(Header { key: "h", value: Some("v") });
+            let headers = OwnedHeaders::new().insert(Header {
+                key: "h",
+                value: Some("v"),
+            });
             let record = FutureRecord::to(TOPIC)
                 .partition(0)
                 .key("k")
@@ -49,15 +51,24 @@ fn a_message_arrives_with_everything_it_was_sent_with() {
 
             let consumer: BaseConsumer = create(&[("group.id", "g")]);
             let mut list = TopicPartitionList::new();
-            list.add_partition_offset(TOPIC, 0, Offset::Beginning).unwrap();
+            list.add_partition_offset(TOPIC, 0, Offset::Beginning)
+                .unwrap();
             consumer.assign(&list).unwrap();
             let message = consumer.poll(Duration::from_secs(5)).unwrap().unwrap();
             assert_eq!(message.key_view::<str>(), Some(Ok("k")));
             assert_eq!(message.payload_view::<str>(), Some(Ok("p")));
-            assert_eq!(message.timestamp(), Timestamp::CreateTime(1_767_225_600_123));
-            assert_eq!(message.headers().unwrap().get_as::<str>(0).unwrap().value, Some("v"));
             assert_eq!(
-                consumer.fetch_watermarks(TOPIC, 0, Duration::from_secs(5)).unwrap(),
+                message.timestamp(),
+                Timestamp::CreateTime(1_767_225_600_123)
+            );
+            assert_eq!(
+                message.headers().unwrap().get_as::<str>(0).unwrap().value,
+                Some("v")
+            );
+            assert_eq!(
+                consumer
+                    .fetch_watermarks(TOPIC, 0, Duration::from_secs(5))
+                    .unwrap(),
                 (0, 1)
             );
         })
@@ -74,7 +85,11 @@ fn a_flush_waits_for_every_delivery() {
             for number in 0..10 {
                 let payload = number.to_string();
                 producer
-                    .send(BaseRecord::<str, str>::to(TOPIC).payload(&payload).key(&payload))
+                    .send(
+                        BaseRecord::<str, str>::to(TOPIC)
+                            .payload(&payload)
+                            .key(&payload),
+                    )
                     .map_err(|(error, _)| error)
                     .unwrap();
             }
@@ -84,7 +99,9 @@ fn a_flush_waits_for_every_delivery() {
         })
         .await;
         let stored: i64 = cluster.with(|cluster| {
-            (0..2).map(|p| cluster.log(TOPIC, p).unwrap().log_end_offset()).sum()
+            (0..2)
+                .map(|p| cluster.log(TOPIC, p).unwrap().log_end_offset())
+                .sum()
         });
         assert_eq!(stored, 10);
     });

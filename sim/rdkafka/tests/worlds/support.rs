@@ -1,6 +1,4 @@
 //! A world with a cluster in it, and processes that use the client.
-#![allow(dead_code, reason = "each test binary uses its own part")]
-#![allow(clippy::allow_attributes, reason = "a part that is used fulfils no expectation")]
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -20,10 +18,10 @@ use whitewater_sim::world::{self, WorldConfig};
 use whitewater_sim::{host, time};
 
 /// The topic of most tests.
-pub const TOPIC: &str = "trades";
+pub(crate) const TOPIC: &str = "trades";
 
 /// Runs a world with a cluster of three brokers.
-pub fn run<F, Fut>(seed: u64, main: F)
+pub(crate) fn run<F, Fut>(seed: u64, main: F)
 where
     F: FnOnce(ClusterHandle) -> Fut + 'static,
     Fut: Future<Output = ()> + 'static,
@@ -43,7 +41,7 @@ where
 }
 
 /// Starts a process on a host of its own.
-pub fn start<F, Fut>(name: &str, main: F) -> ProcessId
+pub(crate) fn start<F, Fut>(name: &str, main: F) -> ProcessId
 where
     F: FnOnce() -> Fut + 'static,
     Fut: Future<Output = ()> + 'static,
@@ -55,7 +53,7 @@ where
 }
 
 /// Runs a process to its end.
-pub async fn run_process<F, Fut>(name: &str, main: F)
+pub(crate) async fn run_process<F, Fut>(name: &str, main: F)
 where
     F: FnOnce() -> Fut + 'static,
     Fut: Future<Output = ()> + 'static,
@@ -65,7 +63,7 @@ where
 }
 
 /// A client configuration.
-pub fn config(properties: &[(&str, &str)]) -> ClientConfig {
+pub(crate) fn config(properties: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", "localhost:9092");
     for (key, value) in properties {
@@ -75,12 +73,12 @@ pub fn config(properties: &[(&str, &str)]) -> ClientConfig {
 }
 
 /// Creates a client of the calling process.
-pub fn create<T: FromClientConfig>(properties: &[(&str, &str)]) -> T {
+pub(crate) fn create<T: FromClientConfig>(properties: &[(&str, &str)]) -> T {
     config(properties).create().expect("a valid configuration")
 }
 
 /// Creates the topic from a process of its own.
-pub async fn create_topic(partitions: i32) {
+pub(crate) async fn create_topic(partitions: i32) {
     run_process("admin", move || async move {
         let admin: AdminClient<DefaultClientContext> = create(&[]);
         let topic = NewTopic::new(TOPIC, partitions, TopicReplication::Fixed(1));
@@ -91,14 +89,17 @@ pub async fn create_topic(partitions: i32) {
 }
 
 /// Produces `count` messages `0..count`, keyed by number, and waits for their deliveries.
-pub async fn produce(name: &str, count: usize) {
+pub(crate) async fn produce(name: &str, count: usize) {
     run_process(name, move || async move {
         let producer: FutureProducer = create(&[]);
         let deliveries: Vec<_> = (0..count)
             .map(|number| {
                 let payload = number.to_string();
                 let record = FutureRecord::to(TOPIC).key(&payload).payload(&payload);
-                producer.send_result(record).map_err(|(error, _)| error).unwrap()
+                producer
+                    .send_result(record)
+                    .map_err(|(error, _)| error)
+                    .unwrap()
             })
             .collect();
         for delivery in deliveries {
@@ -109,7 +110,7 @@ pub async fn produce(name: &str, count: usize) {
 }
 
 /// Polls for messages until nothing has come for a while.
-pub fn drain(consumer: &BaseConsumer, quiet: Duration) -> Vec<String> {
+pub(crate) fn drain(consumer: &BaseConsumer, quiet: Duration) -> Vec<String> {
     let mut payloads = Vec::new();
     let mut last = time::now();
     while time::now() < last + quiet {
@@ -122,25 +123,28 @@ pub fn drain(consumer: &BaseConsumer, quiet: Duration) -> Vec<String> {
     payloads
 }
 
-pub fn text(bytes: Option<&[u8]>) -> String {
+pub(crate) fn text(bytes: Option<&[u8]>) -> String {
     String::from_utf8(bytes.unwrap_or_default().to_vec()).expect("tests send text")
 }
 
 /// Numbers as text, sorted.
-pub fn numbers(texts: &[String]) -> Vec<usize> {
+pub(crate) fn numbers(texts: &[String]) -> Vec<usize> {
     let mut numbers: Vec<usize> = texts.iter().map(|text| text.parse().unwrap()).collect();
     numbers.sort_unstable();
     numbers
 }
 
 /// A list that several tasks and processes of a test write to.
-pub type Shared<T> = Rc<RefCell<Vec<T>>>;
+pub(crate) type Shared<T> = Rc<RefCell<Vec<T>>>;
 
-pub fn shared<T>() -> Shared<T> {
+pub(crate) fn shared<T>() -> Shared<T> {
     Rc::default()
 }
 
 /// The trace's events of a kind, so far.
-pub fn events(kind: &str) -> Vec<Event> {
-    trace::take().into_iter().filter(|event| event.kind == kind).collect()
+pub(crate) fn events(kind: &str) -> Vec<Event> {
+    trace::take()
+        .into_iter()
+        .filter(|event| event.kind == kind)
+        .collect()
 }

@@ -19,7 +19,10 @@ pub(super) fn assign(
     for (partition, owner) in shares.owners {
         // A partition that changes hands is left out this time: its old owner, told that it is
         // gone, revokes it and joins again, and only then the new owner gets it (KIP-429).
-        if previous.get(&partition).is_none_or(|before| *before == owner) {
+        if previous
+            .get(&partition)
+            .is_none_or(|before| *before == owner)
+        {
             assignments
                 .entry(members[owner].id.clone())
                 .or_default()
@@ -136,7 +139,11 @@ impl<'a> Shares<'a> {
             })
             .min_by_key(|(partition, from, _)| {
                 let stays = previous.get(*partition) == Some(from);
-                (std::cmp::Reverse(self.sizes[*from]), stays, (*partition).clone())
+                (
+                    std::cmp::Reverse(self.sizes[*from]),
+                    stays,
+                    (*partition).clone(),
+                )
             })
             .map(|(partition, _, to)| (partition.clone(), to))
     }

@@ -1,0 +1,11 @@
+//! The client in simulated worlds, against the simulated cluster.
+
+mod admin;
+mod commits;
+mod faults;
+mod groups;
+mod positions;
+mod produce_consume;
+mod producing;
+mod storm;
+mod support;
