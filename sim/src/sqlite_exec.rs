@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use crate::sqlite_ffi::{self as ffi, Connection, ExecCallback, Statement};
-use crate::sqlite_step::{__wrap_sqlite3_prepare_v2, __wrap_sqlite3_step};
+use crate::sqlite_step::{__wrap_sqlite3_finalize, __wrap_sqlite3_prepare_v2, __wrap_sqlite3_step};
 
 /// Stands in for `sqlite3_exec`: runs every statement of `sql`, calls `callback` for each row with
 /// the row as text, and stops at the first failure or when the callback returns other than 0.
@@ -64,7 +64,7 @@ unsafe fn run(statement: *mut Statement, callback: ExecCallback, argument: *mut 
         // SAFETY: promised by the caller.
         if unsafe { __wrap_sqlite3_step(statement) } != ffi::ROW {
             // SAFETY: promised by the caller. It returns what the last step failed with.
-            return unsafe { ffi::sqlite3_finalize(statement) };
+            return unsafe { __wrap_sqlite3_finalize(statement) };
         }
         let Some(callback) = callback else {
             continue;
@@ -79,7 +79,7 @@ unsafe fn run(statement: *mut Statement, callback: ExecCallback, argument: *mut 
         };
         if stop != 0 {
             // SAFETY: promised by the caller.
-            unsafe { ffi::sqlite3_finalize(statement) };
+            unsafe { __wrap_sqlite3_finalize(statement) };
             return ffi::ABORT;
         }
     }

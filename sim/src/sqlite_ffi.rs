@@ -139,7 +139,6 @@ unsafe extern "C" {
     pub(crate) fn sqlite3_column_count(statement: *mut Statement) -> c_int;
     pub(crate) fn sqlite3_column_name(statement: *mut Statement, column: c_int) -> *const c_char;
     pub(crate) fn sqlite3_column_text(statement: *mut Statement, column: c_int) -> *const u8;
-    pub(crate) fn sqlite3_finalize(statement: *mut Statement) -> c_int;
     pub(crate) fn sqlite3_malloc(bytes: c_int) -> *mut c_void;
 }
 
@@ -148,6 +147,10 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[cfg_attr(whitewater_sqlite, link_name = "__real_sqlite3_step")]
     pub(crate) fn sqlite3_step(statement: *mut Statement) -> c_int;
+    #[cfg_attr(whitewater_sqlite, link_name = "__real_sqlite3_reset")]
+    pub(crate) fn sqlite3_reset(statement: *mut Statement) -> c_int;
+    #[cfg_attr(whitewater_sqlite, link_name = "__real_sqlite3_finalize")]
+    pub(crate) fn sqlite3_finalize(statement: *mut Statement) -> c_int;
     #[cfg_attr(whitewater_sqlite, link_name = "__real_sqlite3_close")]
     pub(crate) fn sqlite3_close(connection: *mut Connection) -> c_int;
     #[cfg_attr(whitewater_sqlite, link_name = "__real_sqlite3_close_v2")]

@@ -22,9 +22,11 @@ use crate::sqlite_ffi::{self as ffi, Connection, Statement};
 use crate::{sqlite_vfs, task, time, world};
 
 /// The functions of SQLite that have to be wrapped in a simulated build.
-pub const WRAPPED: [&str; 6] = [
+pub const WRAPPED: [&str; 8] = [
     "sqlite3_step",
     "sqlite3_exec",
+    "sqlite3_reset",
+    "sqlite3_finalize",
     "sqlite3_prepare_v2",
     "sqlite3_prepare_v3",
     "sqlite3_close",
@@ -63,6 +65,56 @@ pub unsafe extern "C" fn __wrap_sqlite3_step(statement: *mut Statement) -> c_int
         let status = unsafe { ffi::sqlite3_step(statement) };
         // SAFETY: promised by the caller.
         unsafe { sqlite_commit::after(connection, statement, status, &before) };
+        status
+    })
+}
+
+/// Stands in for `sqlite3_reset`. A statement that was left before its last row (`INSERT ...
+/// RETURNING` read with one step) commits here.
+///
+/// # Safety
+/// As `sqlite3_reset`.
+#[cfg_attr(whitewater_sqlite, unsafe(no_mangle))]
+pub unsafe extern "C" fn __wrap_sqlite3_reset(statement: *mut Statement) -> c_int {
+    // SAFETY: promised by the caller.
+    unsafe { end_statement(statement, ffi::sqlite3_reset) }
+}
+
+/// Stands in for `sqlite3_finalize`, which resets first.
+///
+/// # Safety
+/// As `sqlite3_finalize`.
+#[cfg_attr(whitewater_sqlite, unsafe(no_mangle))]
+pub unsafe extern "C" fn __wrap_sqlite3_finalize(statement: *mut Statement) -> c_int {
+    // SAFETY: promised by the caller.
+    unsafe { end_statement(statement, ffi::sqlite3_finalize) }
+}
+
+/// # Safety
+/// `statement` may be given to `end`.
+unsafe fn end_statement(
+    statement: *mut Statement,
+    end: unsafe extern "C" fn(*mut Statement) -> c_int,
+) -> c_int {
+    // SAFETY: promised by the caller; SQLite answers null with null and 0.
+    let (connection, runs) = unsafe {
+        (
+            ffi::sqlite3_db_handle(statement),
+            ffi::sqlite3_stmt_busy(statement) != 0,
+        )
+    };
+    if !runs {
+        // SAFETY: promised by the caller.
+        return unsafe { end(statement) };
+    }
+    take_time_for(|| {
+        // SAFETY: the statement is prepared, so its connection is open.
+        let before = unsafe { sqlite_commit::before(connection) };
+        // SAFETY: promised by the caller.
+        let status = unsafe { end(statement) };
+        let ended = if status == ffi::OK { ffi::DONE } else { status };
+        // SAFETY: as before; the statement may be gone, and is not asked for.
+        unsafe { sqlite_commit::after(connection, std::ptr::null_mut(), ended, &before) };
         status
     })
 }

@@ -13,9 +13,11 @@ use crate::setup_error::SetupError;
 const TRIPLE: &str = "x86_64-unknown-linux-gnu";
 
 /// SQLite functions that the simulator wraps, so that time passes and faults act between statements.
-const WRAPPED: [&str; 6] = [
+const WRAPPED: [&str; 8] = [
     "sqlite3_step",
     "sqlite3_exec",
+    "sqlite3_reset",
+    "sqlite3_finalize",
     "sqlite3_prepare_v2",
     "sqlite3_prepare_v3",
     "sqlite3_close",
