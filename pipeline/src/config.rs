@@ -164,8 +164,8 @@ impl Config {
     ///
     /// # Errors
     /// The first fault, with its place.
-    pub fn from_toml(name: &str, text: &str) -> Result<Self, ConfigError> {
-        read(text).map_err(|fault| fault.in_file(name, text))
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, Box<ConfigError>> {
+        read(text).map_err(|fault| Box::new(fault.in_file(name, text)))
     }
 
     /// The properties of the group's consumer, in the order in which they are set.

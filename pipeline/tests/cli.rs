@@ -1,12 +1,15 @@
 //! What people and scripts get from the command: output and exit code, above all for bad input.
 
-mod support;
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+#[path = "support/served.rs"]
+mod served;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{Kafka, records_in, wait_until};
+use served::{Kafka, records_in, wait_until};
 use whitewater_pipeline::sqlite::Reader;
 
 const CONFIG: &str = r#"
@@ -45,7 +48,7 @@ impl Place {
         };
         place.write(
             "pipeline.toml",
-            &CONFIG.trim_start().replace("BROKERS", brokers),
+            CONFIG.trim_start().replace("BROKERS", brokers),
         );
         place
     }
@@ -161,7 +164,7 @@ fn a_good_configuration_and_a_missing_one() {
     settings().bind(|| {
         insta::assert_snapshot!(all.join("\n"), @r"
     exit 0
-          Valid  pipeline.toml: trades@1 of trades into results.db
+           Valid  pipeline.toml: trades@1 of trades into results.db
 
     exit 3
     error: can't read `other.toml`: No such file or directory (os error 2)
@@ -359,8 +362,8 @@ fn standard_input_is_a_file_too() {
     settings().bind(|| {
         insta::assert_snapshot!(told, @r"
     exit 0
-           Read  3 records read
-           Sent  3 to `trades` in N s: 3 in order, 0 out of order, 0 duplicates, 0 malformed
+            Read  3 records read
+            Sent  3 to `trades` in N s: 3 in order, 0 out of order, 0 duplicates, 0 malformed
     Acknowledged  3, not acknowledged 0
     ")
     });

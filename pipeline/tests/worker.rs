@@ -1,27 +1,30 @@
 //! Workers against a served cluster: whatever members do, the results are the oracle's.
 
-mod support;
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+#[path = "support/served.rs"]
+mod served;
+#[path = "support/workers.rs"]
+mod workers;
 
 use std::time::Duration;
 
-use support::{
-    Kafka, assert_results, records_in, sink, start, trades, wait_for_records, wait_until,
-    with_disorder,
-};
+use served::{Kafka, records_in, wait_until};
 use whitewater_pipeline::registry;
 use whitewater_pipeline::sink::Sink;
 use whitewater_pipeline::sqlite::{Reader, SqliteSink};
 use whitewater_pipeline::topic_partition::TopicPartition;
 use whitewater_pipeline::worker::WorkerError;
+use workers::{assert_results, config, send, sink, start, trades, wait_for_records, with_disorder};
 
 #[test]
 fn one_worker_processes_everything_once_and_a_second_start_adds_nothing() {
     let kafka = Kafka::start(1, 3);
     let (_directory, path) = sink();
     let sent = with_disorder(&trades(0..1_000, 3), 50, 3);
-    kafka.send(&sent);
+    send(&kafka, &sent);
     for _ in 0..2 {
-        let worker = start(kafka.config(&path, "one"));
+        let worker = start(config(&kafka, &path, "one"));
         wait_for_records(&path, sent.len());
         worker.stop();
         assert_results(&path, &sent);
@@ -41,8 +44,8 @@ fn one_worker_processes_everything_once_and_a_second_start_adds_nothing() {
 fn members_come_and_go(strategy: &str) {
     let kafka = Kafka::start(3, 8);
     let (_directory, path) = sink();
-    let config = |name: &str| {
-        let mut config = kafka.config(&path, name);
+    let named = |name: &str| {
+        let mut config = config(&kafka, &path, name);
         config.kafka.insert(
             "partition.assignment.strategy".to_owned(),
             strategy.to_owned(),
@@ -52,31 +55,31 @@ fn members_come_and_go(strategy: &str) {
     let sent = with_disorder(&trades(0..4_000, 8), 40, 8);
     let mut shares = sent.chunks(sent.len() / 4 + 1);
     let mut total = 0;
-    let mut send = || {
+    let mut send_share = || {
         let share = shares.next().unwrap();
-        kafka.send(share);
+        send(&kafka, share);
         total += share.len();
         total
     };
 
-    let total = send();
-    let one = start(config("one"));
+    let total = send_share();
+    let one = start(named("one"));
     wait_until("the first records", || records_in(&path) > 0);
-    let two = start(config("two"));
+    let two = start(named("two"));
     wait_for_records(&path, total);
-    let total = send();
-    let three = start(config("three"));
+    let total = send_share();
+    let three = start(named("three"));
     wait_until("some of the second share", || {
         records_in(&path) > total as u64 / 2 + 100
     });
     one.stop();
-    let total = send();
+    let total = send_share();
     wait_until("some of the third share", || {
         records_in(&path) > 2 * total as u64 / 3 + 100
     });
     two.stop();
-    let four = start(config("four"));
-    let total = send();
+    let four = start(named("four"));
+    let total = send_share();
     wait_for_records(&path, total);
     three.stop();
     four.stop();
@@ -99,14 +102,14 @@ fn a_worker_that_is_fenced_asks_the_coordinator_and_goes_on() {
     for strategy in ["cooperative-sticky", "range"] {
         let kafka = Kafka::start(1, 4);
         let (_directory, path) = sink();
-        let mut config = kafka.config(&path, "rightful");
+        let mut config = config(&kafka, &path, "rightful");
         config.kafka.insert(
             "partition.assignment.strategy".to_owned(),
             strategy.to_owned(),
         );
         let definition_text = config.definition_text();
         let sent = trades(0..2_000, 4);
-        kafka.send(&sent[..500]);
+        send(&kafka, &sent[..500]);
         let worker = start(config);
         wait_for_records(&path, 500);
         // A zombie wakes up and claims two partitions, then dies before it asks the coordinator.
@@ -118,7 +121,7 @@ fn a_worker_that_is_fenced_asks_the_coordinator_and_goes_on() {
             TopicPartition::new("trades", 3),
         ];
         let claims = futures::executor::block_on(zombie.claim("zombie", &stolen)).unwrap();
-        kafka.send(&sent[500..]);
+        send(&kafka, &sent[500..]);
         wait_for_records(&path, sent.len());
         worker.stop();
         assert_results(&path, &sent);
@@ -139,12 +142,12 @@ fn a_broker_that_restarts_loses_nothing() {
     let mut kafka = Kafka::start(2, 4);
     let (_directory, path) = sink();
     let sent = trades(0..2_000, 4);
-    kafka.send(&sent[..1_000]);
-    let worker = start(kafka.config(&path, "one"));
+    send(&kafka, &sent[..1_000]);
+    let worker = start(config(&kafka, &path, "one"));
     wait_until("some records", || records_in(&path) > 100);
     kafka.server.stop_broker(1);
     kafka.server.start_broker(1).unwrap();
-    kafka.send(&sent[1_000..]);
+    send(&kafka, &sent[1_000..]);
     wait_for_records(&path, sent.len());
     worker.stop();
     assert_results(&path, &sent);
@@ -155,14 +158,14 @@ fn a_log_that_went_backwards_stops_the_worker_and_leaves_the_sink_alone() {
     let (_directory, path) = sink();
     let sent = trades(0..100, 1);
     let kafka = Kafka::start(1, 1);
-    kafka.send(&sent);
-    let worker = start(kafka.config(&path, "one"));
+    send(&kafka, &sent);
+    let worker = start(config(&kafka, &path, "one"));
     wait_for_records(&path, 100);
     worker.stop();
 
     let shorter = Kafka::start(1, 1);
-    shorter.send(&sent[..50]);
-    let error = start(shorter.config(&path, "one")).error();
+    send(&shorter, &sent[..50]);
+    let error = start(config(&shorter, &path, "one")).error();
     assert!(
         matches!(
             error,
@@ -177,8 +180,8 @@ fn a_log_that_went_backwards_stops_the_worker_and_leaves_the_sink_alone() {
     assert!(error.help().unwrap().contains("pipeline rebuild"));
 
     let another = Kafka::start(1, 1);
-    another.send(&trades(1_000..1_200, 1));
-    let error = start(another.config(&path, "one")).error();
+    send(&another, &trades(1_000..1_200, 1));
+    let error = start(config(&another, &path, "one")).error();
     assert!(
         matches!(error, WorkerError::LogRewritten { offset: 99, .. }),
         "{error}"
@@ -188,8 +191,8 @@ fn a_log_that_went_backwards_stops_the_worker_and_leaves_the_sink_alone() {
     // The same log again, and longer: on it goes.
     let same = Kafka::start(1, 1);
     let longer = trades(0..150, 1);
-    same.send(&longer);
-    let worker = start(same.config(&path, "one"));
+    send(&same, &longer);
+    let worker = start(config(&same, &path, "one"));
     wait_for_records(&path, 150);
     worker.stop();
     assert_results(&path, &longer);
@@ -206,9 +209,9 @@ fn the_same_id_with_another_payload_is_kept_aside_not_dropped() {
         .replace("\"quantity\":4", "\"quantity\":5")
         .into_bytes();
     assert_ne!(other.payload, sent[3].payload);
-    kafka.send(&sent);
-    kafka.send(&[other.clone()]);
-    let worker = start(kafka.config(&path, "one"));
+    send(&kafka, &sent);
+    send(&kafka, &[other.clone()]);
+    let worker = start(config(&kafka, &path, "one"));
     wait_for_records(&path, 11);
     worker.stop();
     let quarantined = Reader::open(&path, "trades@1")

@@ -20,7 +20,7 @@ pub(super) fn read(path: &Path) -> Result<Config, Failure> {
         )
     })?;
     let config = Config::from_toml(&name, &text)
-        .map_err(|error| Failure::diagnostic(exit_code::CONFIG, error))?;
+        .map_err(|error| Failure::diagnostic(exit_code::CONFIG, *error))?;
     check_kafka(&config)?;
     Ok(config)
 }

@@ -52,7 +52,7 @@ impl Failure {
         };
         theme.characters.error = "error:".to_owned();
         let handler = GraphicalReportHandler::new_themed(theme)
-            .with_width(100)
+            .with_wrap_lines(false)
             .with_links(false);
         let mut text = String::new();
         match handler.render_report(&mut text, self.report.as_ref()) {

@@ -2,12 +2,12 @@
 
 use std::io::{self, BufWriter, Write};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Map, Value};
 
 use crate::cli::args::{Format, ResultsArgs};
 use crate::cli::failure::Failure;
+use crate::cli::terminal::plain;
 use crate::cli::{config_file, exit_code};
 use crate::event_time;
 use crate::processor::{Column, ColumnKind};
@@ -54,7 +54,6 @@ fn cells(row: Row) -> Vec<Option<String>> {
 
 fn table(reader: &Reader, limit: usize) -> Result<(), Failure> {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
     let columns = reader.columns();
     table.set_header(
         std::iter::once("id")
@@ -85,7 +84,7 @@ fn table(reader: &Reader, limit: usize) -> Result<(), Failure> {
         true
     })?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{table}")?;
+    writeln!(out, "{}", plain(&mut table))?;
     if more {
         writeln!(out, "the first {limit} rows; --limit shows more")?;
     }

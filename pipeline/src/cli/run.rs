@@ -107,7 +107,7 @@ fn rebuild(args: &RebuildArgs) -> Result<u8, Failure> {
     let total = u64::try_from(plan.records).unwrap_or(0);
     let bar = bar(
         Some(total),
-        "   Building  [{bar:30}] {percent}%  {human_pos} of {human_len}",
+        "    Building  [{bar:30}] {percent}%  {human_pos} of {human_len}",
     );
     let caught_up = on_runtime(async {
         let progress = |left: i64| bar.set_position(total.saturating_sub(left.unsigned_abs()));

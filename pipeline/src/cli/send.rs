@@ -34,8 +34,8 @@ pub(super) fn send(args: &SendArgs) -> Result<u8, Failure> {
     let started = clock::monotonic();
     let (_, bytes) = lines.progress();
     let template = match bytes {
-        Some(_) => "    Sending  [{bar:30}] {percent}%  {msg}",
-        None => "    Sending  {spinner} {msg}",
+        Some(_) => "     Sending  [{bar:30}] {percent}%  {msg}",
+        None => "     Sending  {spinner} {msg}",
     };
     let bar = bar(bytes, template);
     let mut counts = Counts::default();
@@ -82,9 +82,9 @@ fn wait_for_topic(args: &SendArgs) -> Result<(), Failure> {
 fn tell(options: &SendOptions, counts: &Counts, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     let records = counts.records;
-    println!("{:>11}  {} records read", "Read", grouped(records));
+    println!("{:>12}  {} records read", "Read", grouped(records));
     println!(
-        "{:>11}  {} to `{}` in {seconds:.1} s: {} in order, {} out of order, {} duplicates, {} malformed",
+        "{:>12}  {} to `{}` in {seconds:.1} s: {} in order, {} out of order, {} duplicates, {} malformed",
         "Sent",
         grouped(counts.sent),
         options.topic,
@@ -94,7 +94,7 @@ fn tell(options: &SendOptions, counts: &Counts, started: Instant) {
         grouped(counts.malformed),
     );
     println!(
-        "{:>11}  {}, not acknowledged {}",
+        "{:>12}  {}, not acknowledged {}",
         "Acknowledged",
         grouped(counts.acknowledged),
         grouped(counts.failed)

@@ -2,13 +2,12 @@
 
 use std::io::Write;
 
-use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde_json::json;
 
 use crate::cli::args::StatusArgs;
 use crate::cli::failure::Failure;
-use crate::cli::terminal::grouped;
+use crate::cli::terminal::{grouped, plain};
 use crate::cli::{config_file, exit_code};
 use crate::status::{self, PartitionStatus};
 
@@ -21,7 +20,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
         let all = json!({ "result_set": config.processor, "lag": lag, "partitions": partitions });
         writeln!(out, "{all}")?;
     } else {
-        writeln!(out, "{}", table(&partitions))?;
+        writeln!(out, "{}", plain(&mut table(&partitions)))?;
         let count = partitions.len();
         writeln!(
             out,
@@ -35,7 +34,6 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8, Failure> {
 
 fn table(partitions: &[PartitionStatus]) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING);
     table.set_header(["partition", "sink", "end", "lag", "owner"]);
     for index in 1..=3 {
         if let Some(column) = table.column_mut(index) {

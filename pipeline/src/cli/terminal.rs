@@ -3,13 +3,15 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::audit::Accounting;
 
 /// `     Sent  5 records`, on standard error.
 pub(super) fn say(verb: &str, text: &str) {
-    eprintln!("{verb:>11}  {text}");
+    eprintln!("{verb:>12}  {text}");
 }
 
 /// `1,234,567`.
@@ -23,6 +25,16 @@ pub(super) fn grouped(number: impl TryInto<u64>) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// A table without lines, for people and `awk` alike.
+pub(super) fn plain(table: &mut Table) -> String {
+    table.load_style(NOTHING);
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
 }
 
 /// What became of records, in one line.

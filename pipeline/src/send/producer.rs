@@ -238,7 +238,7 @@ impl Sender<'_> {
             }
             self.disorder.take(key, payload, &mut self.out);
             self.give_out(counts)?;
-            if counts.records % 1_000 == 0 {
+            if counts.records.is_multiple_of(1_000) {
                 reports.count_into(counts);
                 progress(lines, counts);
             }
@@ -270,7 +270,7 @@ impl Sender<'_> {
                 Kind::Duplicate => counts.duplicates += 1,
                 Kind::Malformed => counts.malformed += 1,
             }
-            if counts.sent % 256 == 0 {
+            if counts.sent.is_multiple_of(256) {
                 self.producer.poll(Duration::ZERO);
             }
         }

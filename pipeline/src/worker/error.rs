@@ -91,6 +91,9 @@ impl WorkerError {
             Self::Sink(SinkError::Full { .. }) => {
                 Some("make room, then start again: what is not in the sink is read again")
             }
+            Self::Sink(SinkError::Failed { .. }) => Some(
+                "check the disk and its room, then start again: what is not in the sink is read again",
+            ),
             Self::Sink(SinkError::Unwritable { .. }) => {
                 Some("check the directory, its permissions and that the file is a sink of ours")
             }

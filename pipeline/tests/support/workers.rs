@@ -1,100 +1,67 @@
-//! What the tests against a served cluster share: input with an independent oracle, and workers.
+//! Input with an independent oracle, and workers on threads.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use whitewater_cluster::config::BrokerSettings;
-use whitewater_cluster::tcp::{ServeOptions, Server};
 use whitewater_pipeline::config::Config;
 use whitewater_pipeline::field_path::FieldPath;
-use whitewater_pipeline::send::{DisorderRates, SendOptions, create_topic};
 use whitewater_pipeline::sqlite::Reader;
 use whitewater_pipeline::worker::{self, Summary, WorkerError};
 
-/// What is waited for must come within this; a test that needs it has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::served::{Kafka, PATIENCE, TOPIC, records_in, wait_until};
 
-/// A served cluster with one topic.
-pub(crate) struct Kafka {
-    pub(crate) server: Server,
-    pub(crate) topic: String,
+/// The configuration of a worker; workers differ in nothing but their name.
+pub(crate) fn config(kafka: &Kafka, sink: &Path, worker: &str) -> Config {
+    let fields = [
+        ("id", "id"),
+        ("symbol", "symbol"),
+        ("price", "price"),
+        ("quantity", "quantity"),
+        ("event_time", "time"),
+    ]
+    .map(|(field, path)| (field.to_owned(), FieldPath::dotted(path).unwrap()));
+    let mut config = Config::new(
+        kafka.server.bootstrap_servers(),
+        [TOPIC.to_owned()],
+        "group",
+        "trades@1",
+        BTreeMap::from(fields),
+        sink,
+    );
+    config.worker = worker.to_owned();
+    config.batch.records_max = 100;
+    config.batch.linger = Duration::from_millis(20);
+    config
+        .kafka
+        .insert("session.timeout.ms".to_owned(), "6000".to_owned());
+    config
+        .kafka
+        .insert("heartbeat.interval.ms".to_owned(), "200".to_owned());
+    config
 }
 
-impl Kafka {
-    pub(crate) fn start(brokers: u16, partitions: i32) -> Self {
-        let settings = BrokerSettings {
-            group_initial_rebalance_delay_ms: 100,
-            ..BrokerSettings::default()
-        };
-        let server = Server::start(ServeOptions {
-            brokers,
-            settings,
-            ..ServeOptions::default()
-        })
+/// Sends records and waits for their acknowledgements.
+pub(crate) fn send(kafka: &Kafka, records: &[Record]) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", kafka.server.bootstrap_servers())
+        .set("message.timeout.ms", "60000")
+        .create()
         .unwrap();
-        let topic = "trades".to_owned();
-        let options = SendOptions {
-            brokers: server.bootstrap_servers(),
-            topic: topic.clone(),
-            key: None,
-            rates: DisorderRates::default(),
-            seed: 1,
-            timeout: Duration::from_secs(20),
-            kafka: Vec::new(),
-        };
-        create_topic(&options, partitions).unwrap();
-        Self { server, topic }
+    for record in records {
+        let message = BaseRecord::<[u8], [u8]>::to(TOPIC)
+            .partition(record.partition)
+            .payload(&record.payload);
+        producer.send(message).map_err(|(error, _)| error).unwrap();
     }
-
-    pub(crate) fn config(&self, sink: &Path, worker: &str) -> Config {
-        let fields = [
-            ("id", "id"),
-            ("symbol", "symbol"),
-            ("price", "price"),
-            ("quantity", "quantity"),
-            ("event_time", "time"),
-        ]
-        .map(|(field, path)| (field.to_owned(), FieldPath::dotted(path).unwrap()));
-        let mut config = Config::new(
-            self.server.bootstrap_servers(),
-            [self.topic.clone()],
-            "group",
-            "trades@1",
-            BTreeMap::from(fields),
-            sink,
-        );
-        config.worker = worker.to_owned();
-        config.batch.records_max = 100;
-        config.batch.linger = Duration::from_millis(20);
-        config
-            .kafka
-            .insert("session.timeout.ms".to_owned(), "6000".to_owned());
-        config
-            .kafka
-            .insert("heartbeat.interval.ms".to_owned(), "200".to_owned());
-        config
-    }
-
-    pub(crate) fn send(&self, records: &[Record]) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", self.server.bootstrap_servers())
-            .set("message.timeout.ms", "60000")
-            .create()
-            .unwrap();
-        for record in records {
-            let message = BaseRecord::<[u8], [u8]>::to(&self.topic)
-                .partition(record.partition)
-                .payload(&record.payload);
-            producer.send(message).map_err(|(error, _)| error).unwrap();
-        }
-        producer.flush(PATIENCE).unwrap();
-    }
+    producer.flush(PATIENCE).unwrap();
 }
 
 /// One record to send.
@@ -195,27 +162,6 @@ impl Running {
     pub(crate) fn error(self) -> WorkerError {
         self.thread.join().unwrap().unwrap_err()
     }
-}
-
-/// Waits until `done` says so.
-pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !done() {
-        assert!(
-            started.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
-        );
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-/// Records that the sink has taken note of.
-pub(crate) fn records_in(sink: &Path) -> u64 {
-    Reader::open(sink, "trades@1")
-        .and_then(|reader| reader.accounting())
-        .map_or(0, |accounting| {
-            accounting.records_in - accounting.redelivered
-        })
 }
 
 /// Waits until the sink has taken note of `records`.
