@@ -25,7 +25,7 @@ use crate::topic_partition::TopicPartition;
 use crate::types::{RDKafkaErrorCode, RDKafkaType};
 use crate::util::Timeout;
 
-pub(crate) use offset_query::{OffsetQuery, query_offsets};
+pub(crate) use offset_query::{FoundOffset, OffsetQuery, query_offsets};
 
 /// What an application wants to know of its client.
 pub trait ClientContext: Send + Sync {

@@ -1,4 +1,5 @@
 //! Lists of partitions with offsets, the currency of the consumer's API.
+#![expect(clippy::disallowed_types, reason = "rdkafka's signatures")]
 
 use std::collections::HashMap;
 use std::fmt;
@@ -225,7 +226,6 @@ impl TopicPartitionList {
     ///
     /// # Errors
     /// As [`add_partition_offset`](Self::add_partition_offset).
-    #[expect(clippy::disallowed_types, reason = "rdkafka's signature")]
     pub fn from_topic_map(
         topic_map: &HashMap<(String, i32), Offset>,
     ) -> KafkaResult<TopicPartitionList> {
@@ -351,7 +351,6 @@ impl TopicPartitionList {
     }
 
     /// The list as a map.
-    #[expect(clippy::disallowed_types, reason = "rdkafka's signature")]
     pub fn to_topic_map(&self) -> HashMap<(String, i32), Offset> {
         self.elements()
             .iter()

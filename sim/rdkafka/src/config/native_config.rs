@@ -155,4 +155,38 @@ mod tests {
         assert!(native.get("group.id").is_err());
         assert!(native.get("no.such.key").is_err());
     }
+
+    #[test]
+    fn the_readme_lists_exactly_the_properties_without_effect() {
+        let readme = include_str!("../../README.md");
+        let (_, list) = readme.split_once("## Properties without effect").unwrap();
+        let listed: Vec<&str> = list
+            .lines()
+            .filter_map(|line| line.strip_prefix("- `")?.strip_suffix('`'))
+            .collect();
+        let without_effect: Vec<&str> = properties::PROPERTIES
+            .iter()
+            .filter(|property| !property.honoured && property.kind != properties::Kind::Dedicated)
+            .map(|property| property.name)
+            .collect();
+        assert_eq!(listed, without_effect);
+    }
+
+    #[test]
+    fn properties_of_others_and_without_effect_are_mentioned() {
+        let native = ClientConfig::new()
+            .set("linger.ms", "1")
+            .set("group.id", "g")
+            .set("ssl.ca.location", "x")
+            .create_native_config()
+            .unwrap();
+        assert_eq!(
+            native.warnings(RDKafkaType::RD_KAFKA_PRODUCER),
+            [
+                "Configuration property group.id is a consumer property and will be ignored by \
+                 this producer instance",
+                "ssl.ca.location has no effect in the simulator",
+            ]
+        );
+    }
 }

@@ -3,7 +3,9 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, LeaveGroupRequest};
+use kafka_protocol::messages::{
+    FindCoordinatorRequest, FindCoordinatorResponse, GroupId, LeaveGroupRequest,
+};
 use whitewater_sim::{task, time};
 
 use super::core::{ConsumerCore, State};
@@ -109,27 +111,35 @@ async fn run(core: Weak<ConsumerCore>) {
             .with_key_type(0);
         let deadline = time::now() + core.client.settings().socket_timeout;
         let answer = core.client.call_any(request, Some(deadline)).await;
-        let mut state = core.lock();
-        if state.closed {
+        if core.take_coordinator(answer.ok().map(|(answer, _)| answer)) {
             return;
         }
-        if let Ok((answer, _)) = answer {
-            match RDKafkaErrorCode::from(answer.error_code) {
-                RDKafkaErrorCode::NoError => {
-                    let server = format!("{}:{}", &*answer.host, answer.port);
-                    core.coordinator_found(&mut state, answer.node_id.0, server);
-                    return;
-                }
-                RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::CoordinatorLoadInProgress => {}
-                error => {
-                    let reason = format!("FindCoordinator response error: {}", error.text());
-                    state.push_error(error, reason);
-                }
-            }
-        }
-        drop(state);
         drop(core);
         time::sleep(QUERY_INTERVAL).await;
+    }
+}
+
+impl ConsumerCore {
+    /// Takes an answer in; says whether the search is over.
+    fn take_coordinator(&self, answer: Option<FindCoordinatorResponse>) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return true;
+        }
+        let Some(answer) = answer else { return false };
+        match RDKafkaErrorCode::from(answer.error_code) {
+            RDKafkaErrorCode::NoError => {
+                let server = format!("{}:{}", &*answer.host, answer.port);
+                self.coordinator_found(&mut state, answer.node_id.0, server);
+                return true;
+            }
+            RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::CoordinatorLoadInProgress => {}
+            error => {
+                let reason = format!("FindCoordinator response error: {}", error.text());
+                state.push_error(error, reason);
+            }
+        }
+        false
     }
 }

@@ -382,9 +382,8 @@ impl ConsumerCore {
             }
             JoinState::WaitIncrementalUnassignToComplete => self.incremental_unassign_done(state),
             JoinState::Steady => {
-                if state.group.next_subscription.is_some() {
-                    self.rejoin_now(state);
-                } else if std::mem::take(&mut state.group.rejoin_after) {
+                let applies_next = state.group.next_subscription.is_some();
+                if applies_next || std::mem::take(&mut state.group.rejoin_after) {
                     self.rejoin_now(state);
                 } else {
                     self.terminate_if_done(state);
@@ -404,9 +403,9 @@ impl ConsumerCore {
             // KIP-429: the assignment follows even if it is empty, and the partitions that were
             // given up are handed on in another rebalance.
             self.ask_application_incrementally(state, true, partitions, true);
-        } else if std::mem::take(&mut state.group.rejoin_after) {
-            self.rejoin_now(state);
-        } else if state.group.next_subscription.is_some() {
+        } else if std::mem::take(&mut state.group.rejoin_after)
+            || state.group.next_subscription.is_some()
+        {
             self.rejoin_now(state);
         } else {
             self.set_join_state(state, JoinState::Steady);

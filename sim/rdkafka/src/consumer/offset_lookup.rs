@@ -7,11 +7,14 @@ use whitewater_sim::{task, time};
 
 use super::core::{ConsumerCore, State};
 use super::partition::FetchState;
-use crate::client::{OffsetQuery, query_offsets};
+use crate::client::{FoundOffset, OffsetQuery, query_offsets};
 use crate::config::AutoOffsetReset;
 use crate::topic_partition::TopicPartition;
 use crate::topic_partition_list::Offset;
 use crate::types::RDKafkaErrorCode;
+
+/// The pause before an offset is looked up again (rdkafka_partition.c).
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 impl ConsumerCore {
     /// Starts a partition at an absolute or logical offset; `Invalid` means that no offset was
@@ -82,28 +85,49 @@ async fn run(core: Weak<ConsumerCore>, partition: TopicPartition, version: u64, 
         let wanted = [(partition.clone(), query)].into();
         let deadline = time::now() + core.client.settings().socket_timeout;
         let found = query_offsets(&core.client, wanted, Some(deadline)).await;
-        let mut state = core.lock();
-        if state.closed
-            || !state.partitions.get(&partition).is_some_and(|entry| {
-                entry.version == version && entry.fetch == FetchState::OffsetQuery
-            })
-        {
+        let found = found.ok().and_then(|found| found.get(&partition).copied());
+        if core.take_offset(&partition, version, offset, found) {
             return;
         }
-        match found.ok().and_then(|found| found.get(&partition).copied()) {
+        drop(core);
+        time::sleep(RETRY_INTERVAL).await;
+    }
+}
+
+impl ConsumerCore {
+    /// Takes an answer in; says whether the lookup is over.
+    fn take_offset(
+        &self,
+        partition: &TopicPartition,
+        version: u64,
+        offset: Offset,
+        found: Option<Result<FoundOffset, RDKafkaErrorCode>>,
+    ) -> bool {
+        let mut state = self.lock();
+        let wanted = state.partitions.get(partition).is_some_and(|entry| {
+            entry.version == version && entry.fetch == FetchState::OffsetQuery
+        });
+        if state.closed || !wanted {
+            return true;
+        }
+        match found {
             Some(Ok(found)) => {
                 let start = match offset {
                     Offset::OffsetTail(count) => (found.offset - count).max(0),
                     _ => found.offset,
                 };
-                core.start_fetching(&mut state, &partition, start);
-                return;
+                self.start_fetching(&mut state, partition, start);
+                true
             }
-            Some(Err(RDKafkaErrorCode::UnknownPartition)) | None => {}
-            Some(Err(error)) => state.push_error(error, format!("{partition}: offset lookup")),
+            // A topic that is not there yet may come.
+            Some(Err(RDKafkaErrorCode::UnknownPartition)) | None => false,
+            Some(Err(error)) => {
+                state.push_error(
+                    error,
+                    format!("{partition}: offset lookup: {}", error.text()),
+                );
+                false
+            }
         }
-        drop(state);
-        drop(core);
-        time::sleep(Duration::from_millis(500)).await;
     }
 }

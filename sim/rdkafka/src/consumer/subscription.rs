@@ -16,13 +16,18 @@ impl ConsumerCore {
     /// Replaces the subscription (`rd_kafka_cgrp_subscribe`).
     ///
     /// # Errors
-    /// `InvalidArgument` without topics, `Fatal` after a fatal error.
+    /// `InvalidArgument` without topics or with a pattern (`^...`), which the simulator does not
+    /// offer yet; `Fatal` after a fatal error.
     pub(super) fn subscribe(
         &self,
         state: &mut State,
         topics: BTreeSet<Arc<str>>,
     ) -> Result<(), RDKafkaErrorCode> {
-        if topics.is_empty() || topics.contains("") || self.settings().assignors.is_empty() {
+        let impossible = |topic: &Arc<str>| topic.is_empty() || topic.starts_with('^');
+        if topics.is_empty()
+            || topics.iter().any(impossible)
+            || self.settings().assignors.is_empty()
+        {
             return Err(RDKafkaErrorCode::InvalidArgument);
         }
         if self.client.fatal_error().is_some() {
@@ -191,12 +196,9 @@ impl ConsumerCore {
     /// Called when the view of the cluster was updated: joins, or joins again, if the topics of
     /// the subscription have changed (`rd_kafka_cgrp_metadata_update_check`).
     pub(super) fn check_subscription(&self, state: &mut State) {
-        match state.group.join_state {
-            JoinState::Init => {
-                if self.update_topics(state) {
-                    self.serve_group(state);
-                }
-            }
+        let join_state = state.group.join_state;
+        match join_state {
+            JoinState::Init if self.update_topics(state) => self.serve_group(state),
             JoinState::Steady => {
                 let known = !state.group.subscribed_topics.is_empty();
                 if self.update_topics(state) && known {

@@ -95,7 +95,11 @@ where
     ///
     /// # Errors
     /// As there.
-    #[expect(clippy::result_large_err, reason = "rdkafka's signature")]
+    #[expect(
+        clippy::result_large_err,
+        clippy::type_complexity,
+        reason = "rdkafka's signature"
+    )]
     pub fn send<'a, K, P>(
         &self,
         record: BaseRecord<'a, K, P, C::DeliveryOpaque>,

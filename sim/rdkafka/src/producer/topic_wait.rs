@@ -83,16 +83,22 @@ async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
     let mut answered = false;
     loop {
         let Some(core) = core.upgrade() else { return };
-        let pause = backoff.step();
         let deadline = core.lock().next_expiry(&topic);
         let fetched = core.client.fetch_metadata(Some(&topics), deadline).await;
         answered |= fetched.is_ok();
-        let missing = answered && time::now() + pause > gives_up;
-        if core.waited(&topic, missing) {
+        let now = time::now();
+        if core.waited(&topic, answered && now >= gives_up) {
             return;
         }
         drop(core);
-        time::sleep(pause).await;
+        let pause = backoff.step();
+        let left = gives_up.saturating_sub(now);
+        time::sleep(if left.is_zero() {
+            pause
+        } else {
+            pause.min(left)
+        })
+        .await;
     }
 }
 

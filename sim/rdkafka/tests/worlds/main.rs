@@ -1,4 +1,5 @@
 //! The client in simulated worlds, against the simulated cluster.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
 mod commits;

