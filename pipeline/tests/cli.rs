@@ -7,7 +7,7 @@ mod served;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use served::{Kafka, records_in, wait_until};
 use whitewater_pipeline::sqlite::Reader;
@@ -460,11 +460,7 @@ fn both_signals_end_a_worker_gracefully() {
         wait_until("some records", || {
             records_in(&place.path("results.db")) >= 100
         });
-        let kill = Command::new("kill")
-            .args([format!("-{signal}"), child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(kill.success());
+        self::signal(&child, &format!("-{signal}"));
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", told(&output));
         let positions = Reader::open(&place.path("results.db"), "trades@1")
@@ -473,6 +469,101 @@ fn both_signals_end_a_worker_gracefully() {
             .unwrap();
         assert_eq!(positions[0].owner, None, "released");
     }
+}
+
+fn signal(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(sent.success(), "{signal} to {id}");
+}
+
+/// One process is paused past its session timeout and wakes up, then is killed at work: what the
+/// others have done in between is neither lost nor done twice.
+#[test]
+fn a_process_that_is_paused_and_one_that_is_killed_hurt_nothing() {
+    const SHARE: usize = 3_000;
+    let kafka = Kafka::start(1, 4);
+    let brokers = kafka.server.bootstrap_servers();
+    let place = Place::new(&brokers);
+    let sink = place.path("results.db");
+    let send = |from: usize| {
+        let lines: String = (from..from + SHARE)
+            .map(|number| trade(number as u32) + "\n")
+            .collect();
+        place.write("trades.jsonl", lines);
+        let args = [
+            "send",
+            "--brokers",
+            &brokers,
+            "--topic",
+            "trades",
+            "--key",
+            "id",
+            "trades.jsonl",
+        ];
+        let sent = place.run(&args);
+        assert!(sent.starts_with("exit 0"), "{sent}");
+    };
+    let start = |name: &str| {
+        let log = std::fs::File::create(place.path(name)).unwrap();
+        let args = ["run", "pipeline.toml", "--worker", name];
+        place
+            .command(&args)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    };
+    let owners = || {
+        let positions = Reader::open(&sink, "trades@1")
+            .and_then(|reader| reader.positions())
+            .unwrap_or_default();
+        positions
+            .into_iter()
+            .filter_map(|position| position.owner)
+            .collect::<Vec<_>>()
+    };
+
+    let sleeper = start("sleeper");
+    wait_until("the sleeper owns all", || owners() == ["sleeper"; 4]);
+    let mut other = start("other");
+    wait_until("the other owns some", || {
+        owners().iter().any(|owner| owner == "other")
+    });
+    signal(&sleeper, "-STOP");
+    send(0);
+    // Only after the sleeper's session has expired.
+    wait_until("the other does it all", || {
+        records_in(&sink) >= SHARE as u64 && owners() == ["other"; 4]
+    });
+    signal(&sleeper, "-CONT");
+    send(SHARE);
+    wait_until("the sleeper is back", || {
+        owners().iter().any(|owner| owner == "sleeper")
+    });
+    send(2 * SHARE);
+    wait_until("both are at work", || records_in(&sink) > 2 * SHARE as u64);
+    signal(&other, "-KILL");
+    other.wait().unwrap();
+    wait_until("the sleeper does the rest", || {
+        records_in(&sink) >= 3 * SHARE as u64
+    });
+    signal(&sleeper, "-TERM");
+    let output = sleeper.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+
+    let reader = Reader::open(&sink, "trades@1").unwrap();
+    let mut ids: Vec<String> = reader
+        .rows()
+        .unwrap()
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
+    ids.sort();
+    let mut expected: Vec<String> = (0..3 * SHARE).map(|number| format!("t{number}")).collect();
+    expected.sort();
+    assert_eq!(ids, expected);
+    reader.accounting().unwrap().check().unwrap();
 }
 
 #[test]
