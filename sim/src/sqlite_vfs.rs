@@ -10,10 +10,12 @@ use std::ffi::{CStr, c_char, c_double, c_int, c_void};
 use std::sync::Once;
 use std::time::Duration;
 
+use rand::RngCore;
+
 use crate::disk::{self, DiskError};
 use crate::disk_mount::{self, Mount};
 use crate::disk_open::{OpenError, OpenFile, OpenOptions};
-use crate::random::{self, Stream};
+use crate::random::{self, Stream, generator};
 use crate::sqlite_ffi::{self as ffi, File, Symbol, Vfs};
 use crate::{sqlite_file, world};
 
@@ -30,6 +32,8 @@ const MS_PER_DAY: f64 = 86_400_000.0;
 
 thread_local! {
     static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// What SQLite's random generator is seeded from.
+    static ENTROPY: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Makes this the default VFS of the process, and forgets what SQLite's random generator drew
@@ -43,6 +47,12 @@ pub fn register() {
         // SAFETY: `vfs` is a valid sqlite3_vfs that is never freed.
         let status = unsafe { ffi::sqlite3_vfs_register(vfs, 1) };
         assert_eq!(status, ffi::OK, "sqlite refused the simulated disk");
+    });
+    // Drawn here: when SQLite asks must not change what the disk draws.
+    ENTROPY.set(if world::in_world() {
+        random::draw(Stream::Disk)
+    } else {
+        0
     });
     // SAFETY: with no buffer this resets the generator, see sqlite3.h.
     unsafe { ffi::sqlite3_randomness(0, std::ptr::null_mut()) };
@@ -226,14 +236,7 @@ unsafe extern "C" fn dl_close(_vfs: *mut Vfs, _library: *mut c_void) {}
 unsafe extern "C" fn randomness(_vfs: *mut Vfs, bytes: c_int, out: *mut c_char) -> c_int {
     // SAFETY: SQLite passes room for `bytes` bytes.
     let buffer = unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), bytes as usize) };
-    for (index, chunk) in (1_u64..).zip(buffer.chunks_mut(8)) {
-        let word = if world::in_world() {
-            random::draw(Stream::Disk)
-        } else {
-            index.wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        };
-        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
-    }
+    generator(ENTROPY.get(), 0).fill_bytes(buffer);
     bytes
 }
 

@@ -25,8 +25,8 @@ mod escape {
     use std::time::{Duration, Instant};
 
     use whitewater_sim::isolation::{ChildEnd, ChildOptions, ChildOutcome, Zygote, ZygoteOptions};
-    use whitewater_sim::symbol::{Escape, Symbols};
-    use whitewater_sim::trap::{self, TrapOptions};
+    use whitewater_sim::symbol::Symbols;
+    use whitewater_sim::trap::{self, EscapeRecord, TrapOptions};
     use whitewater_sim::trap_channel::EscapeChannel;
     use whitewater_sim::world::{self, WorldConfig};
     use whitewater_sim::{task, time};
@@ -38,6 +38,7 @@ mod escape {
 
     fn system_call(number: i64, a: usize, b: usize) -> i64 {
         let result: i64;
+        // SAFETY: the caller passes what the call of this number takes.
         unsafe {
             std::arch::asm!("syscall", inlateout("rax") number => result, in("rdi") a, in("rsi") b,
                 in("rdx") 0, lateout("rcx") _, lateout("r11") _);
@@ -63,25 +64,36 @@ mod escape {
 
     /// The C library's own function, as a shared library calls it.
     fn real(name: &std::ffi::CStr) -> *mut c_void {
+        // SAFETY: the name ends with a zero.
         unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
     }
 
     fn reads_the_coarse_clock() {
         type ClockGettime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> i32;
-        let mut now = unsafe { std::mem::zeroed::<libc::timespec>() };
-        let function = unsafe { std::mem::transmute::<_, ClockGettime>(real(c"clock_gettime")) };
+        let mut now = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let function = real(c"clock_gettime");
+        // SAFETY: the C library defines the function of this name with this signature.
+        let function = unsafe { std::mem::transmute::<*mut c_void, ClockGettime>(function) };
+        // SAFETY: a place for the result.
         // escapes: reads_the_coarse_clock
         unsafe { function(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
     }
 
     fn asks_for_the_time() {
         type Time = unsafe extern "C" fn(*mut libc::time_t) -> libc::time_t;
-        let function = unsafe { std::mem::transmute::<_, Time>(real(c"time")) };
+        let function = real(c"time");
+        // SAFETY: the C library defines the function of this name with this signature.
+        let function = unsafe { std::mem::transmute::<*mut c_void, Time>(function) };
+        // SAFETY: null is for "no second copy of the result, please".
         // escapes: asks_for_the_time
         unsafe { function(std::ptr::null_mut()) };
     }
 
     fn reads_the_time_stamp_counter() {
+        // SAFETY: it changes the two registers named.
         // escapes: reads_the_time_stamp_counter
         unsafe { std::arch::asm!("rdtsc", out("rax") _, out("rdx") _) };
     }
@@ -93,6 +105,7 @@ mod escape {
     }
 
     fn forks() {
+        // SAFETY: the child does nothing, as there is none.
         // escapes: forks
         unsafe { libc::fork() };
     }
@@ -109,6 +122,7 @@ mod escape {
 
     fn waits_in_real_time() {
         let mut none: [libc::pollfd; 0] = [];
+        // SAFETY: no descriptor, as it says.
         // escapes: waits_in_real_time
         unsafe { libc::poll(none.as_mut_ptr(), 0, 1) };
     }
@@ -141,6 +155,8 @@ mod escape {
         ("waits_in_real_time", waits_in_real_time, "poll"),
     ];
 
+    type Test = (&'static str, fn(&Zygote));
+
     pub(super) fn main() -> ExitCode {
         if std::env::args().any(|argument| argument == "--list") {
             println!("escape: test");
@@ -152,7 +168,7 @@ mod escape {
             each_escape_is_named(&zygote, &symbols, name, escapes, what);
             println!("test {name} ... ok");
         }
-        let tests: [(&str, fn(&Zygote)); 4] = [
+        let tests: [Test; 4] = [
             ("what stays inside goes on", what_stays_inside_goes_on),
             ("a declared file can be read", a_declared_file_can_be_read),
             (
@@ -169,7 +185,11 @@ mod escape {
     }
 
     /// Runs `body` in a trapped child, inside a coroutine of a world.
-    fn run(zygote: &Zygote, readable: Vec<PathBuf>, body: fn()) -> (ChildOutcome, Option<Escape>) {
+    fn run(
+        zygote: &Zygote,
+        readable: Vec<PathBuf>,
+        body: fn(),
+    ) -> (ChildOutcome, Option<EscapeRecord>) {
         let options = ChildOptions {
             seed: 1,
             output: None,
@@ -192,9 +212,7 @@ mod escape {
             out.write_all(b"done").expect("the parent reads");
         };
         let (outcome, _) = zygote.run(&options, child).expect("a child");
-        let record = channel.read().expect("a record");
-        let escape = record.map(|record| Symbols::load().resolve(&record));
-        (outcome, escape)
+        (outcome, channel.read().expect("it is ours"))
     }
 
     /// The line after the mark in this file.
@@ -207,12 +225,12 @@ mod escape {
 
     fn each_escape_is_named(
         zygote: &Zygote,
-        _symbols: &Symbols,
+        symbols: &Symbols,
         name: &str,
         escapes: fn(),
         what: &str,
     ) {
-        let (outcome, escape) = run(zygote, Vec::new(), escapes);
+        let (outcome, record) = run(zygote, Vec::new(), escapes);
         assert_eq!(
             outcome.end,
             ChildEnd::Exited {
@@ -220,7 +238,7 @@ mod escape {
             },
             "{name}: {outcome:?}"
         );
-        let escape = escape.expect("a record");
+        let escape = symbols.resolve(&record.expect("a record"));
         assert!(escape.what.contains(what), "{name}: {escape}");
         // A helper may be innermost; the function that it helped comes next.
         let frame = escape
@@ -283,6 +301,7 @@ mod escape {
     fn a_real_fault_is_a_crash(zygote: &Zygote) {
         let (outcome, escape) = run(zygote, Vec::new(), || {
             let nowhere: *const u8 = std::hint::black_box(std::ptr::without_provenance(8));
+            // SAFETY: none: the fault is the test.
             unsafe { nowhere.read_volatile() };
         });
         let ChildEnd::Signalled { name, .. } = outcome.end else {

@@ -8,6 +8,10 @@
     unsafe_code,
     reason = "calls sqlite3_exec, which rusqlite does not wrap"
 )]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what fails in a helper fails the test that called it"
+)]
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -307,6 +311,7 @@ fn sqlite_exec_keeps_its_contract() {
         values: *mut *mut c_char,
         names: *mut *mut c_char,
     ) -> c_int {
+        // SAFETY: sqlite3_exec passes arrays of `columns` texts, some of them null.
         let text = |texts: *mut *mut c_char, column: c_int| unsafe {
             let text = *texts.offset(column as isize);
             if text.is_null() {
@@ -314,6 +319,7 @@ fn sqlite_exec_keeps_its_contract() {
             }
             CStr::from_ptr(text).to_str().unwrap().to_owned()
         };
+        // SAFETY: sqlite3_exec passes on what it was given below.
         let rows = unsafe { &mut *rows.cast::<Vec<String>>() };
         rows.extend((0..columns).map(|c| format!("{}={}", text(names, c), text(values, c))));
         c_int::from(rows.len() >= 4)
@@ -323,6 +329,7 @@ fn sqlite_exec_keeps_its_contract() {
         let (_, [worker]) = processes(["worker"]);
         process::start(worker, || async {
             let connection = Connection::open(PATH).unwrap();
+            // SAFETY: the connection is open, `collect` takes these rows, the message is SQLite's.
             let exec = |sql: &CStr, rows: &mut Vec<String>| unsafe {
                 let mut message = std::ptr::null_mut();
                 let status = rusqlite::ffi::sqlite3_exec(
