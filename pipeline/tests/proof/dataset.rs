@@ -1,11 +1,9 @@
 //! What is sent: a file of records, in parts.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-
-use flate2::bufread::MultiGzDecoder;
+use std::path::PathBuf;
 
 use super::oracle::Column;
 
@@ -40,15 +38,6 @@ impl Rates {
     pub(crate) fn percent(per_million: usize) -> String {
         format!("{}.{:04}%", per_million / 10_000, per_million % 10_000)
     }
-}
-
-/// The records of a gzip file of JSON lines.
-pub(crate) fn read_gzip(path: &Path) -> Vec<Vec<u8>> {
-    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    BufReader::new(MultiGzDecoder::new(BufReader::new(file)))
-        .split(b'\n')
-        .collect::<Result<_, _>>()
-        .unwrap()
 }
 
 /// Writes some of the records to a file of their own.

@@ -83,10 +83,7 @@ impl Group {
     pub(crate) fn committed(&self) -> Vec<Option<i64>> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(&self.topic, 0, self.partitions - 1);
-        let committed = self
-            .consumer
-            .committed_offsets(list, PATIENCE)
-            .unwrap();
+        let committed = self.consumer.committed_offsets(list, PATIENCE).unwrap();
         (0..self.partitions)
             .map(|partition| {
                 let found = committed.find_partition(&self.topic, partition)?;

@@ -133,14 +133,18 @@ mod tests {
 
     #[test]
     fn what_is_broken_has_no_row() {
-        let whole = br#"{"id":"7","symbol":"A","price":1.5,"quantity":2,"time":"2013-10-07T08:00:00Z"}"#;
+        let whole =
+            br#"{"id":"7","symbol":"A","price":1.5,"quantity":2,"time":"2013-10-07T08:00:00Z"}"#;
         assert!(row(whole, COLUMNS).is_some());
         for length in 0..whole.len() {
             assert_eq!(row(&whole[..length], COLUMNS), None, "{length}");
         }
         assert_eq!(row(br#"{"id":"7"}"#, COLUMNS), None);
         assert_eq!(
-            row(br#"{"id":"","symbol":"A","price":1,"quantity":2,"time":"Z"}"#, COLUMNS),
+            row(
+                br#"{"id":"","symbol":"A","price":1,"quantity":2,"time":"Z"}"#,
+                COLUMNS
+            ),
             None
         );
     }
@@ -150,8 +154,13 @@ mod tests {
         let time = |text| short_time(text).unwrap();
         assert_eq!(time("1997-01-01T00:00:00Z"), "1997-01-01T00:00:00Z");
         assert_eq!(time("1997-01-01T00:00:00.000Z"), "1997-01-01T00:00:00Z");
-        assert_eq!(time("1997-01-01T00:00:00.1234Z"), "1997-01-01T00:00:00.123400Z");
-        let product = Number::read("39432.48").unwrap().times(Number::read("0.000263").unwrap());
+        assert_eq!(
+            time("1997-01-01T00:00:00.1234Z"),
+            "1997-01-01T00:00:00.123400Z"
+        );
+        let product = Number::read("39432.48")
+            .unwrap()
+            .times(Number::read("0.000263").unwrap());
         assert_eq!(product.unwrap().show(), "10.37074224");
         assert_eq!(Number::read("100").unwrap().show(), "100");
         assert_eq!(Number::read("0.00").unwrap().show(), "0");

@@ -39,14 +39,12 @@ impl Sender {
     /// Waits for its end, and that every record was acknowledged.
     pub(crate) fn finish(mut self) {
         let child = &mut self.child;
-        let status = until(
-            "the end of sending",
-            SOMETIMES,
-            || match child.try_wait().unwrap() {
+        let status = until("the end of sending", SOMETIMES, || {
+            match child.try_wait().unwrap() {
                 Some(status) => Ok(status),
                 None => Err("it still runs".to_owned()),
-            },
-        );
+            }
+        });
         assert!(status.success(), "sending ended with {status}");
     }
 }

@@ -53,13 +53,12 @@ impl SinkFile {
         if let Some(connection) = self.connection.get() {
             return Ok(connection);
         }
-        let connection =
-            Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-                .and_then(|connection| {
-                    connection.busy_timeout(LOCK_WAIT)?;
-                    Ok(connection)
-                })
-                .map_err(|error| error.to_string())?;
+        let connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|connection| {
+                connection.busy_timeout(LOCK_WAIT)?;
+                Ok(connection)
+            })
+            .map_err(|error| error.to_string())?;
         Ok(self.connection.get_or_init(|| connection))
     }
 }

@@ -43,13 +43,15 @@ pub(crate) fn read(bootstrap_servers: &str, topic: &str, partitions: i32) -> Vec
     consumer.assign(&from_start).unwrap();
     let mut records = Vec::new();
     while left > 0 {
-        let message = until("the next record of the log", Duration::ZERO, || {
-            match consumer.poll(Duration::from_secs(1)) {
+        let message = until(
+            "the next record of the log",
+            Duration::ZERO,
+            || match consumer.poll(Duration::from_secs(1)) {
                 Some(Ok(message)) => Ok(message),
                 Some(Err(error)) => Err(error.to_string()),
                 None => Err(format!("{left} are left")),
-            }
-        });
+            },
+        );
         records.push(LogRecord {
             partition: message.partition(),
             offset: message.offset(),

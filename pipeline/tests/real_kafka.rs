@@ -1,0 +1,171 @@
+//! The proof against Apache Kafka in a container, with the real data.
+//!
+//! `WHITEWATER_REAL_KAFKA=1` enables it, `WHITEWATER_DATA` names the folder of the data,
+//! `WHITEWATER_KAFKA_IMAGE` another image. `ci/test` sees to all three.
+
+mod proof;
+
+use std::env;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use flate2::bufread::MultiGzDecoder;
+use proof::{Brokers, Column, Dataset, Rates, Setup, prove};
+use testcontainers::runners::SyncRunner;
+use testcontainers::{Container, ImageExt};
+use testcontainers_modules::kafka::apache::{KAFKA_PORT, Kafka};
+
+const DEFAULT_IMAGE: &str = "apache/kafka:4.1.0";
+const START_TIMEOUT: Duration = Duration::from_secs(180);
+
+const RATES: Rates = Rates {
+    duplicates: 20_000,
+    malformed: 1_000,
+};
+
+const TRADES: Setup = Setup {
+    partitions: 8,
+    session_timeout_ms: 6_000,
+    heartbeat_interval_ms: 1_000,
+    batch_records_max: None,
+};
+
+/// Small batches, so that work lasts long enough for a fault to hit it.
+const PURCHASES: Setup = Setup {
+    batch_records_max: Some(100),
+    ..TRADES
+};
+
+#[test]
+fn real_data_survive_a_kill_a_pause_and_a_broker_restart() {
+    if env::var_os("WHITEWATER_REAL_KAFKA").is_none_or(|enabled| enabled != "1") {
+        eprintln!("skipped: WHITEWATER_REAL_KAFKA=1 enables the proof against real Kafka");
+        return;
+    }
+    let Some(folder) = env::var_os("WHITEWATER_DATA").map(PathBuf::from) else {
+        let required = env::var_os("WHITEWATER_REQUIRE_DATA");
+        assert_eq!(
+            required, None,
+            "WHITEWATER_DATA names no folder of real data"
+        );
+        eprintln!("skipped: WHITEWATER_DATA names no folder of real data");
+        return;
+    };
+    let mut kafka = KafkaContainer::start();
+    prove(&mut kafka, &purchases(&folder), &PURCHASES);
+    prove(&mut kafka, &trades(&folder), &TRADES);
+}
+
+fn trades(folder: &Path) -> Dataset {
+    let records = read_gzip(&folder.join("us-equity-trades-2013-10-07.jsonl.gz"));
+    assert_eq!(records.len(), 388_417);
+    Dataset {
+        topic: "us-equity-trades",
+        key: "symbol",
+        example: "us-equity-trades.toml",
+        result_set: "trades@1",
+        columns: &[
+            ("symbol", Column::Text("symbol")),
+            ("price", Column::Decimal("price")),
+            ("quantity", Column::Decimal("quantity")),
+            ("notional", Column::Product("price", "quantity")),
+            ("event_time", Column::Time("time")),
+        ],
+        rates: RATES,
+        records,
+    }
+}
+
+fn purchases(folder: &Path) -> Dataset {
+    let records = read_gzip(&folder.join("cdnow-purchases.jsonl.gz"));
+    assert_eq!(records.len(), 69_659);
+    Dataset {
+        topic: "cdnow-purchases",
+        key: "user",
+        example: "cdnow-purchases.toml",
+        result_set: "activity@1",
+        columns: &[
+            ("user", Column::Text("user")),
+            ("type", Column::Text("type")),
+            ("event_time", Column::Time("time")),
+            ("value", Column::Decimal("value")),
+            ("about", Column::Null),
+        ],
+        rates: RATES,
+        records,
+    }
+}
+
+/// The records of a gzip file of JSON lines.
+fn read_gzip(path: &Path) -> Vec<Vec<u8>> {
+    let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    BufReader::new(MultiGzDecoder::new(BufReader::new(file)))
+        .split(b'\n')
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// One Kafka broker in a container that keeps its port and its logs over a restart.
+struct KafkaContainer {
+    container: Container<Kafka>,
+    port: u16,
+}
+
+impl KafkaContainer {
+    fn start() -> Self {
+        let image = env::var("WHITEWATER_KAFKA_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned());
+        // The colon of a registry's port is followed by a slash.
+        let (name, tag) = match image.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, tag),
+            _ => (image.as_str(), "latest"),
+        };
+        let port = free_port();
+        let container = Kafka::default()
+            .with_name(name)
+            .with_tag(tag)
+            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1")
+            .with_env_var("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1")
+            .with_env_var("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0")
+            .with_mapped_port(port, KAFKA_PORT)
+            .with_startup_timeout(START_TIMEOUT)
+            .start()
+            .unwrap_or_else(|error| panic!("no Kafka from image {image}: {error}"));
+        println!("{:>11}  Kafka from {image}", "Started");
+        Self { container, port }
+    }
+
+    /// Testcontainers would write the start script anew while it runs; the engine itself does not.
+    fn docker(&self, arguments: &[&str]) {
+        let status = Command::new("docker")
+            .args(arguments)
+            .arg(self.container.id())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "docker {arguments:?} ended with {status}");
+    }
+}
+
+impl Brokers for KafkaContainer {
+    fn bootstrap_servers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn stop(&mut self) {
+        self.docker(&["kill"]);
+    }
+
+    fn start(&mut self) {
+        self.docker(&["start"]);
+    }
+}
+
+/// A port that was free a moment ago: the container must keep it, so the engine can't choose.
+fn free_port() -> u16 {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.local_addr().unwrap().port()
+}
