@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::ops::Add;
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -109,6 +110,22 @@ pub struct Accounting {
     pub redelivered: u64,
     /// Records set aside with their position, because they could not be processed.
     pub quarantined: u64,
+}
+
+/// The sums over two sinks.
+impl Add for Accounting {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            records_in: self.records_in + other.records_in,
+            results: self.results + other.results,
+            filtered: self.filtered + other.filtered,
+            duplicates: self.duplicates + other.duplicates,
+            redelivered: self.redelivered + other.redelivered,
+            quarantined: self.quarantined + other.quarantined,
+        }
+    }
 }
 
 /// A Kafka pipeline, as the harness sees it.

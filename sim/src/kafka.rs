@@ -13,10 +13,10 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use kafka_protocol::messages::{RequestKind, ResponseKind};
-pub use whitewater_cluster::{BrokerId, BrokerSettings};
 use whitewater_cluster::{
     BrokerConfig, Cluster, ClusterConfig, ConnectionId, Now, Output, Request,
 };
+pub use whitewater_cluster::{BrokerId, BrokerSettings};
 
 use crate::descriptor::{CloseReason, Descriptor, register_descriptor};
 use crate::host::{self, HostId};
@@ -208,6 +208,11 @@ impl ClusterHandle {
         processes
             .map(|process| SocketAddr::new(process::ip(*process), BROKER_PORT))
             .collect()
+    }
+
+    /// Does to the cluster what an administrator would: from outside, and at once.
+    pub fn administer(&self, act: impl FnOnce(&mut Cluster, Now) -> Vec<Output>) {
+        self.act(act);
     }
 
     fn cluster(&self) -> Ref<'_, Cluster> {

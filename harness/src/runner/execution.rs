@@ -16,6 +16,7 @@ use super::injector::Injector;
 use super::loader::Loaded;
 use super::{drain, loader, observe, tracing_events};
 use crate::checker;
+use crate::explain;
 use crate::checker::observation::Observation;
 use crate::dataset::record::LoadRecord;
 use crate::pipeline_under_test::PipelineUnderTest;
@@ -56,8 +57,8 @@ pub(super) fn execute(
             final_state_hash,
             simulated,
         }) => {
-            let violations = checker::check_all(&observation);
-            let violations = crate::explain::explain_all(violations, &observation);
+            let mut violations = checker::check_all(&observation);
+            explain::explain_all(&mut violations, &observation.trace);
             let verdict = Verdict {
                 outcome: Outcome::of(violations),
                 trace_hash: format!("{hash:032x}"),

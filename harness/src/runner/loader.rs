@@ -156,13 +156,16 @@ impl Load {
 
     /// None where the key decides.
     fn partition(&self, record: &LoadRecord) -> Option<i32> {
-        let Sending::OtherPartition { further } = record.sending else {
-            return None;
-        };
-        let own = crate::dataset::partition_of(record.key.as_deref(), self.partitions);
-        let further = i32::try_from(further).unwrap_or(1);
-        Some((own + further).rem_euclid(self.partitions))
+        matches!(record.sending, Sending::OtherPartition { .. })
+            .then(|| record.sending.partition(partition_of(record.key.as_deref(), self.partitions), self.partitions))
     }
+}
+
+/// Where librdkafka's `consistent_random` puts a key: CRC-32 modulo the partitions (rdkafka_msg.c).
+fn partition_of(key: Option<&[u8]>, partitions: i32) -> i32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(key.unwrap_or_default());
+    i32::try_from(crc.sum() % partitions.unsigned_abs()).unwrap_or_default()
 }
 
 impl Loaded {

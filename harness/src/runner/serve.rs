@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use whitewater_sim::isolation::{ChildEnd, ChildOptions, ChildOutcome, Zygote, ZygoteOptions};
+use whitewater_sim::symbol::Symbols;
+use whitewater_sim::trap::{self, EscapeRecord, TrapOptions};
+use whitewater_sim::trap_channel::EscapeChannel;
 use whitewater_sim::{inherited_socket, interpose_check, kafka_linkage};
 
 use super::execution;
@@ -23,6 +26,7 @@ pub type PipelineEntry = (&'static str, &'static dyn PipelineUnderTest);
 /// What a child's lines begin with.
 const TRACE_LINE: u8 = b'T';
 const VERDICT_LINE: u8 = b'V';
+const WARNING_LINE: u8 = b'W';
 
 /// The whole life of a runner. Call it first thing in `main`: `whitewater::runner!` does.
 pub fn serve(pipelines: &'static [PipelineEntry]) -> ExitCode {
@@ -59,6 +63,7 @@ fn try_serve(pipelines: &'static [PipelineEntry]) -> Result<(), Error> {
                 .to_owned(),
         );
     }
+    warnings.extend(trap_warning(&zygote)?);
     let pipeline_names = pipelines
         .iter()
         .map(|(name, _)| (*name).to_owned())
@@ -112,7 +117,7 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
     };
     let keep_trace = trace.is_some();
     let (pipeline, plan) = (*pipeline, *plan);
-    let ran = zygote.run(&options, move |out| {
+    let ran = run_trapped(zygote, &options, move |out| {
         let (verdict, events) = execution::execute(plan, records, pipeline);
         // The parent sees a torn line as no verdict, so an error here needs no words of its own.
         if keep_trace {
@@ -122,7 +127,7 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
         }
         let _ = write_line(out, VERDICT_LINE, &verdict);
     });
-    let (outcome, written) = match ran {
+    let Trapped { outcome, written, escape } = match ran {
         Ok(ran) => ran,
         Err(error) => return refused(error.to_string()),
     };
@@ -143,11 +148,70 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
             path.display()
         ));
     }
-    FromRunner::Verdict(Box::new(match verdict {
-        Some(verdict) if outcome.end == ChildEnd::Finished => verdict,
+    FromRunner::Verdict(Box::new(match (verdict, escape) {
+        (_, Some(record)) => Verdict::unknown(why_escaped(&record)),
+        (Some(verdict), None) if outcome.end == ChildEnd::Finished => verdict,
         _ => Verdict::unknown(why_without_verdict(&outcome)),
     }))
 }
+
+/// A child that ran behind the escape trap.
+struct Trapped {
+    outcome: ChildOutcome,
+    written: Vec<u8>,
+    escape: Option<EscapeRecord>,
+}
+
+fn run_trapped(
+    zygote: &Zygote,
+    options: &ChildOptions,
+    body: impl FnOnce(&mut dyn Write) + Send + 'static,
+) -> Result<Trapped, Error> {
+    let channel = EscapeChannel::new()?;
+    let trap = TrapOptions {
+        descriptor: channel.descriptor(),
+        readable: Vec::new(),
+    };
+    let (outcome, written) = zygote.run(options, move |out| match trap::install(&trap) {
+        Ok(nets) => {
+            if let Some(warning) = nets.warning() {
+                let _ = write_line(out, WARNING_LINE, &warning);
+            }
+            body(out);
+        }
+        Err(error) => eprintln!("the escape trap can't be set: {error}"),
+    })?;
+    let escape = channel.read()?;
+    Ok(Trapped {
+        outcome,
+        written,
+        escape,
+    })
+}
+
+/// What the system refuses of the trap, found out by a child that does nothing else.
+fn trap_warning(zygote: &Zygote) -> Result<Option<String>, Error> {
+    let options = ChildOptions {
+        seed: 0,
+        output: None,
+        wall_time_max: Duration::from_secs(10),
+    };
+    let Trapped { written, .. } = run_trapped(zygote, &options, |_| {})?;
+    Ok(written
+        .strip_prefix(&[WARNING_LINE])
+        .and_then(|text| serde_json::from_slice(text).ok()))
+}
+
+/// Names the function and line that left the simulated world, and who called it.
+fn why_escaped(record: &EscapeRecord) -> String {
+    let escape = Symbols::load().resolve(record);
+    let callers = escape.frames.iter().skip(1).take(CALLERS_SHOWN);
+    let callers: String = callers.map(|frame| format!("\n  called by {frame}")).collect();
+    format!("escape from the simulated world: {escape}{callers}")
+}
+
+/// So many callers of an escape are named.
+const CALLERS_SHOWN: usize = 8;
 
 fn write_line(
     out: &mut dyn Write,

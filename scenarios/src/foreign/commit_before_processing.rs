@@ -56,7 +56,7 @@ async fn next_batch(consumer: &StreamConsumer) -> (usize, Vec<Positioned>) {
     while batch.len() < 100 {
         tokio::select! {
             () = &mut enough => break,
-            received = consumer.recv() => match received {
+            message = consumer.recv() => match message {
                 Ok(message) => {
                     received += 1;
                     if let Some(trade) = message.payload().and_then(Trade::parse) {

@@ -66,6 +66,8 @@ fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<S
     profile["debug"] = value("line-tables-only");
     profile["debug-assertions"] = value(true);
     profile["overflow-checks"] = value(true);
+    // Thousands of generated codecs that a simulated cluster never runs: values travel as they are.
+    profile["package"]["kafka-protocol"]["opt-level"] = value(1);
     Ok(manifest.to_string())
 }
 
