@@ -27,17 +27,11 @@ const RATES: Rates = Rates {
     malformed: 1_000,
 };
 
-const TRADES: Setup = Setup {
+const SETUP: Setup = Setup {
     partitions: 8,
     session_timeout_ms: 6_000,
     heartbeat_interval_ms: 1_000,
-    batch_records_max: None,
-};
-
-/// Small batches, so that work lasts long enough for a fault to hit it.
-const PURCHASES: Setup = Setup {
-    batch_records_max: Some(100),
-    ..TRADES
+    stream: Duration::from_secs(6),
 };
 
 #[test]
@@ -56,8 +50,9 @@ fn real_data_survive_a_kill_a_pause_and_a_broker_restart() {
         return;
     };
     let mut kafka = KafkaContainer::start();
-    prove(&mut kafka, &purchases(&folder), &PURCHASES);
-    prove(&mut kafka, &trades(&folder), &TRADES);
+    for dataset in [purchases(&folder), trades(&folder)] {
+        prove(&mut kafka, &dataset, &SETUP);
+    }
 }
 
 fn trades(folder: &Path) -> Dataset {

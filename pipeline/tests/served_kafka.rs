@@ -2,6 +2,8 @@
 
 mod proof;
 
+use std::time::Duration;
+
 use proof::{Brokers, Column, Dataset, Rates, Setup, prove};
 use whitewater_cluster::BrokerSettings;
 use whitewater_cluster::tcp::{ServeOptions, Server};
@@ -10,12 +12,11 @@ const RECORDS: u64 = 6_000;
 const SYMBOLS: u64 = 50;
 const BROKER: i32 = 1;
 
-/// Small batches, so that work lasts long enough for a fault to hit it.
 const SETUP: Setup = Setup {
     partitions: 8,
     session_timeout_ms: 3_000,
     heartbeat_interval_ms: 500,
-    batch_records_max: Some(10),
+    stream: Duration::from_secs(2),
 };
 
 #[test]

@@ -1,9 +1,4 @@
-//! What is sent: a file of records, in parts.
-
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::ops::Range;
-use std::path::PathBuf;
+//! What is sent, and what is to come of it.
 
 use super::oracle::Column;
 
@@ -38,15 +33,4 @@ impl Rates {
     pub(crate) fn percent(per_million: usize) -> String {
         format!("{}.{:04}%", per_million / 10_000, per_million % 10_000)
     }
-}
-
-/// Writes some of the records to a file of their own.
-pub(crate) fn write_part(records: &[Vec<u8>], part: Range<usize>, path: PathBuf) -> PathBuf {
-    let mut file = BufWriter::new(File::create(&path).unwrap());
-    for record in &records[part] {
-        file.write_all(record).unwrap();
-        file.write_all(b"\n").unwrap();
-    }
-    file.flush().unwrap();
-    path
 }

@@ -31,10 +31,11 @@ pub(crate) fn until<T>(
     }
 }
 
+/// Does nothing for a while.
 #[expect(
     clippy::disallowed_methods,
     reason = "real processes are waited for in real time"
 )]
-fn pause(time: Duration) {
+pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

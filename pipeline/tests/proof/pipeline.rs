@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::brokers::Brokers;
-use super::dataset::{Dataset, write_part};
+use super::dataset::Dataset;
 use super::group::Group;
 use super::patience::{OFTEN, SOMETIMES, until};
 use super::sender::Sender;
@@ -25,8 +26,9 @@ pub(crate) struct Setup {
     pub(crate) session_timeout_ms: i64,
     /// `heartbeat.interval.ms`.
     pub(crate) heartbeat_interval_ms: i64,
-    /// Records of a batch, where the example's are too many for few records to last.
-    pub(crate) batch_records_max: Option<i64>,
+    /// For how long records stream in while something fails, at least: long against the time that
+    /// the fault itself takes.
+    pub(crate) stream: Duration,
 }
 
 /// A dataset on its way through worker processes.
@@ -63,16 +65,15 @@ impl<'d> Pipeline<'d> {
         }
     }
 
-    /// Starts to send some of the records, by their places in the dataset.
-    pub(crate) fn send(&self, from: usize, to: usize) -> Sender {
-        let path = self.folder.path().join(format!("{from}-{to}.jsonl"));
-        let file = write_part(&self.dataset.records, from..to, path);
+    /// Starts to send some of the records, in a stream that lasts for `stream` at least.
+    pub(crate) fn send(&self, records: Range<usize>, stream: Duration) -> Sender {
         Sender::start(
             self.dataset,
             &self.bootstrap_servers,
             self.partitions,
-            &file,
-            from,
+            &self.dataset.records[records.clone()],
+            stream,
+            records.start,
         )
     }
 
@@ -227,8 +228,5 @@ fn configuration(dataset: &Dataset, setup: &Setup, bootstrap_servers: &str, sink
         "heartbeat.interval.ms",
         setup.heartbeat_interval_ms.into(),
     );
-    if let Some(records_max) = setup.batch_records_max {
-        into(&mut table, "batch", "records_max", records_max.into());
-    }
     table
 }

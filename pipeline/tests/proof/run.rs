@@ -12,13 +12,12 @@ use super::topic_log;
 use super::verdict::{self, Verdict};
 
 /// What has been sent after each part, in percent: nothing runs ahead of the next fault.
-const SENT_PERCENT: [usize; 5] = [10, 45, 55, 80, 100];
+const SENT_PERCENT: [usize; 5] = [10, 45, 60, 78, 100];
 
-/// From where on the faults hit, in percent of the rows: each in the middle of a part. To end a
-/// container takes a while, so that part is long.
+/// From where on the faults hit, in percent of the rows: each in the middle of a part.
 const KILL_PERCENT: usize = 20;
-const PAUSE_PERCENT: usize = 47;
-const RESTART_PERCENT: usize = 57;
+const PAUSE_PERCENT: usize = 48;
+const RESTART_PERCENT: usize = 63;
 
 /// Sends a dataset through three worker processes while one is killed and replaced, one is paused
 /// past its session timeout and resumed, and the broker is restarted, all between 20 % and 80 % of
@@ -27,7 +26,7 @@ pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup)
     let mut pipeline = Pipeline::new(brokers, dataset, setup);
     let part = |index: usize| Part::new(dataset, index);
 
-    part(0).send(&pipeline).finish();
+    part(0).send(&pipeline, Duration::ZERO).finish();
     let started = Instant::now();
     for name in ["worker-1", "worker-2", "worker-3"] {
         pipeline.start_worker(name);
@@ -35,12 +34,12 @@ pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup)
     pipeline.wait_until_shared();
     pipeline.wait_for_rows(part(0).end);
 
-    kill_one(&mut pipeline, &part(1));
-    pause_one(&mut pipeline, &part(2));
-    restart_broker(&mut pipeline, &part(3), brokers);
+    kill_one(&mut pipeline, &part(1), setup.stream);
+    pause_one(&mut pipeline, &part(2), setup.stream);
+    restart_broker(&mut pipeline, &part(3), setup.stream, brokers);
 
     let undisturbed = Instant::now();
-    part(4).send(&pipeline).finish();
+    part(4).send(&pipeline, Duration::ZERO).finish();
     pipeline.wait_for_lag_zero();
     let (undisturbed, elapsed) = (undisturbed.elapsed(), started.elapsed());
     pipeline.stop();
@@ -57,9 +56,9 @@ pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup)
 }
 
 /// Kills the busiest worker and starts another.
-fn kill_one(pipeline: &mut Pipeline<'_>, part: &Part) {
+fn kill_one(pipeline: &mut Pipeline<'_>, part: &Part, stream: Duration) {
     let victim = pipeline.owner_of_hottest_partition();
-    let sender = part.send(pipeline);
+    let sender = part.send(pipeline, stream);
     pipeline.wait_for_rows(part.rows_at(KILL_PERCENT));
     pipeline.kill(&victim);
     part.expect_in_the_middle(pipeline, &format!("kill -9 of {victim}"));
@@ -71,9 +70,9 @@ fn kill_one(pipeline: &mut Pipeline<'_>, part: &Part) {
 }
 
 /// Pauses the busiest worker until the group has given it up, then lets it go on.
-fn pause_one(pipeline: &mut Pipeline<'_>, part: &Part) {
+fn pause_one(pipeline: &mut Pipeline<'_>, part: &Part, stream: Duration) {
     let victim = pipeline.owner_of_hottest_partition();
-    let sender = part.send(pipeline);
+    let sender = part.send(pipeline, stream);
     pipeline.wait_for_rows(part.rows_at(PAUSE_PERCENT));
     pipeline.worker(&victim).pause();
     part.expect_in_the_middle(pipeline, &format!("pause of {victim}"));
@@ -85,8 +84,13 @@ fn pause_one(pipeline: &mut Pipeline<'_>, part: &Part) {
 }
 
 /// Stops the broker until a client has noticed, and starts it again.
-fn restart_broker(pipeline: &mut Pipeline<'_>, part: &Part, brokers: &mut dyn Brokers) {
-    let sender = part.send(pipeline);
+fn restart_broker(
+    pipeline: &mut Pipeline<'_>,
+    part: &Part,
+    stream: Duration,
+    brokers: &mut dyn Brokers,
+) {
+    let sender = part.send(pipeline, stream);
     pipeline.wait_for_rows(part.rows_at(RESTART_PERCENT));
     brokers.stop();
     part.expect_in_the_middle(pipeline, "restart of the broker");
@@ -152,8 +156,8 @@ impl Part {
         rows
     }
 
-    fn send(&self, pipeline: &Pipeline<'_>) -> Sender {
-        pipeline.send(self.begin, self.end)
+    fn send(&self, pipeline: &Pipeline<'_>, stream: Duration) -> Sender {
+        pipeline.send(self.begin..self.end, stream)
     }
 
     /// A fault that hits an idle pipeline proves nothing.
