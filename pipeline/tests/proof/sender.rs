@@ -72,15 +72,15 @@ impl Drop for Sender {
 fn portions(records: &[Vec<u8>], stream: Duration) -> Vec<Vec<u8>> {
     let beats = (stream.as_millis() / BEAT.as_millis()).max(1);
     let size = records.len().div_ceil(beats as usize);
-    records
-        .chunks(size)
-        .map(|records| {
-            records
-                .iter()
-                .flat_map(|record| [record, &b"\n"[..]].concat())
-                .collect()
-        })
-        .collect()
+    let lines = |records: &[Vec<u8>]| {
+        let mut lines = Vec::new();
+        for record in records {
+            lines.extend_from_slice(record);
+            lines.push(b'\n');
+        }
+        lines
+    };
+    records.chunks(size).map(lines).collect()
 }
 
 #[expect(
