@@ -85,11 +85,17 @@ struct Number {
 }
 
 impl Number {
-    /// Plain notation only: what the generators and the real files hold.
+    /// JSON's notation: `167.41`, `2e-06`.
     fn read(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = format!("{whole}{fraction}").parse().ok()?;
-        Self { digits, places: fraction.len() as u32 }.shortest().fitting()
+        let (plain, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+        let mut digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let mut places = i32::try_from(fraction.len()).ok()? - exponent.parse::<i32>().ok()?;
+        while places < 0 {
+            digits = digits.checked_mul(10)?;
+            places += 1;
+        }
+        Self { digits, places: places.unsigned_abs() }.shortest().fitting()
     }
 
     fn times(self, other: Self) -> Option<Self> {
@@ -129,6 +135,8 @@ mod tests {
         assert_eq!(show("167.4100").as_deref(), Some("167.41"));
         assert_eq!(show("-0.5").as_deref(), Some("-0.5"));
         assert_eq!(show("100").as_deref(), Some("100"));
+        assert_eq!(show("2e-06").as_deref(), Some("0.000002"));
+        assert_eq!(show("1.5e3").as_deref(), Some("1500"));
         assert_eq!(show("99999999999999999999999999999999999999.5"), None);
         let product = Number::read("39432.48").and_then(|a| a.times(Number::read("0.000263")?)).map(Number::show);
         assert_eq!(product.as_deref(), Some("10.37074224"));

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::terminal::{bar, grouped, say};
 use crate::clock;
 use crate::config::Config;
-use crate::kafka_log;
+use crate::kafka_log::{self, LogError};
 use crate::send::{self, Counts, DisorderRates, Lines, SendOptions};
 
 pub(super) fn send(args: &SendArgs) -> Result<u8, Failure> {
@@ -62,7 +62,8 @@ pub(super) fn send(args: &SendArgs) -> Result<u8, Failure> {
     Ok(exit_code::OK)
 }
 
-/// Asks as a consumer would: a producer's question may create the topic.
+/// Asks as a consumer would: a producer's question may create the topic. The broker that is asked
+/// may learn of a topic a little later than the controller that has just created it.
 fn wait_for_topic(args: &SendArgs) -> Result<(), Failure> {
     let mut config = Config::new(
         &args.brokers,
@@ -74,8 +75,14 @@ fn wait_for_topic(args: &SendArgs) -> Result<(), Failure> {
     );
     config.worker = "pipeline-send".to_owned();
     config.kafka = args.kafka.iter().cloned().collect();
-    kafka_log::extents(&config, args.timeout())?;
-    Ok(())
+    let started = clock::monotonic();
+    loop {
+        match kafka_log::extents(&config, args.timeout()) {
+            Err(LogError::TopicMissing { .. })
+                if args.create_topic.is_some() && started.elapsed() < args.timeout() => {}
+            answer => return answer.map(drop).map_err(Failure::from),
+        }
+    }
 }
 
 /// Exact counts, on standard output.

@@ -426,7 +426,7 @@ impl Candidate {
             token: self.token,
             next_offset: self.next_offset,
             position: self.next_offset,
-            offset_committed: self.next_offset,
+            offset_committed: Some(self.next_offset),
             verify,
         }
     }

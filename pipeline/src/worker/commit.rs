@@ -20,6 +20,9 @@ use crate::worker::run::{SINK_LOCK_WAIT, Worker};
 /// How many single records one batch may put into the log by name.
 const NAMED_RECORDS_MAX: usize = 10;
 
+/// After so many intervals the offsets are committed again, whether or not they have moved.
+const REPEAT_EVERY: u32 = 10;
+
 impl<S: Sink> Worker<'_, '_, S> {
     /// Commits the batch in the sink, or fails.
     pub(super) async fn commit_batch(&mut self) -> Result<(), WorkerError> {
@@ -166,11 +169,25 @@ impl<S: Sink> Worker<'_, '_, S> {
     /// Tells Kafka how far the sink is, now and then.
     pub(super) fn commit_offsets_when_due(&mut self) {
         let now = clock::monotonic();
-        if now.saturating_duration_since(self.offsets_committed_at)
-            >= self.config.limits.offset_commit_interval
-        {
+        let interval = self.config.limits.offset_commit_interval;
+        if now.saturating_duration_since(self.offsets_repeated_at) >= interval * REPEAT_EVERY {
+            self.offsets_repeated_at = now;
+            self.forget_committed_offsets();
+        }
+        if now.saturating_duration_since(self.offsets_committed_at) >= interval {
             self.offsets_committed_at = now;
             self.commit_offsets();
+        }
+    }
+
+    /// The outcome of an asynchronous commit is not reported (rust-rdkafka calls `commit_callback`
+    /// for others only), and one that meets a rebalance or a broker's end is refused. On a quiet
+    /// partition nothing would ever say it again, and monitoring would show a lag that is none.
+    fn forget_committed_offsets(&mut self) {
+        for line in self.lines.iter_mut() {
+            if let Some(owned) = line.owned_mut() {
+                owned.offset_committed = None;
+            }
         }
     }
 
@@ -180,9 +197,9 @@ impl<S: Sink> Worker<'_, '_, S> {
         for line in self.lines.iter_mut() {
             let partition = line.partition.clone();
             if let Some(owned) = line.owned_mut()
-                && owned.offset_committed != owned.next_offset
+                && owned.offset_committed != Some(owned.next_offset)
             {
-                owned.offset_committed = owned.next_offset;
+                owned.offset_committed = Some(owned.next_offset);
                 news.push((partition, owned.next_offset));
             }
         }

@@ -46,7 +46,7 @@ pub(super) struct Owned {
     /// The first offset that was not polled yet.
     pub(super) position: i64,
     /// What Kafka was told last.
-    pub(super) offset_committed: i64,
+    pub(super) offset_committed: Option<i64>,
     /// A record to compare before going on.
     pub(super) verify: Option<LastRecord>,
 }

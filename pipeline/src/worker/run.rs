@@ -71,6 +71,7 @@ pub async fn run(
         rows: Rows::default(),
         shutdown,
         offsets_committed_at: clock::monotonic(),
+        offsets_repeated_at: clock::monotonic(),
         positions_in_doubt: false,
         summary: Summary::default(),
     };
@@ -88,6 +89,8 @@ pub(super) struct Worker<'c, 'f, S> {
     pub(super) rows: Rows,
     pub(super) shutdown: Shutdown<'f>,
     pub(super) offsets_committed_at: Instant,
+    /// When what Kafka knows of the offsets was last doubted.
+    pub(super) offsets_repeated_at: Instant,
     /// The client could not fetch from a position: claim and look at the log anew.
     pub(super) positions_in_doubt: bool,
     pub(super) summary: Summary,
