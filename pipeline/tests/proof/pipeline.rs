@@ -162,6 +162,19 @@ impl<'d> Pipeline<'d> {
         );
     }
 
+    /// Waits until Kafka, too, was told that all is done: who watches its lag sees none.
+    pub(crate) fn wait_for_committed_offsets(&mut self) {
+        self.until("the commit of all offsets", SOMETIMES, |pipeline| {
+            let (ends, committed) = (pipeline.group.ends(), pipeline.group.committed());
+            let told: Vec<i64> = committed.iter().map(|told| told.unwrap_or(0)).collect();
+            if told == ends {
+                Ok(())
+            } else {
+                Err(format!("{told:?} are committed of {ends:?}"))
+            }
+        });
+    }
+
     /// Lets every worker finish.
     pub(crate) fn stop(&mut self) {
         self.workers.iter().for_each(Worker::terminate);

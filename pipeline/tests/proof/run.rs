@@ -42,6 +42,7 @@ pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup)
     part(4).send(&pipeline, Duration::ZERO).finish();
     pipeline.wait_for_lag_zero();
     let (undisturbed, elapsed) = (undisturbed.elapsed(), started.elapsed());
+    pipeline.wait_for_committed_offsets();
     pipeline.stop();
 
     let log = topic_log::read(

@@ -29,7 +29,8 @@ impl Sender {
         seed: usize,
     ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pipeline"))
-            .args(["send", "--topic", dataset.topic, "--key", dataset.key])
+            .args(["send", "--log", "error"])
+            .args(["--topic", dataset.topic, "--key", dataset.key])
             .args(["--brokers", bootstrap_servers])
             .args(["--create-topic", &partitions.to_string()])
             .args(["--duplicates", &Rates::percent(dataset.rates.duplicates)])
