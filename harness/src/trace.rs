@@ -222,7 +222,7 @@ pub struct OffsetCommit<'e> {
     pub group: &'e str,
     /// Partition, and the committed offset: the first one not yet processed.
     pub position: RecordPosition,
-    /// The `client.id` of who asked.
+    /// Who asked: the process, where the trace names it, else the `client.id`.
     pub client_id: &'e str,
     /// The generation that the request named.
     pub generation: i64,
@@ -260,7 +260,12 @@ impl Event {
         Some(OffsetCommit {
             group: self.text("group")?,
             position: self.position("offset")?,
-            client_id: self.text("client_id").unwrap_or_default(),
+            // The simulator knows the process; its client may have kept the library's default name.
+            client_id: self
+                .text("client")
+                .filter(|process| !process.is_empty())
+                .or_else(|| self.text("client_id"))
+                .unwrap_or_default(),
             generation: self.int("generation").unwrap_or(-1),
         })
     }

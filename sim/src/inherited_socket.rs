@@ -1,5 +1,8 @@
 //! The descriptor over which a runner and its parent talk.
-#![expect(unsafe_code, reason = "takes over a descriptor known by its number only")]
+#![expect(
+    unsafe_code,
+    reason = "takes over a descriptor known by its number only"
+)]
 
 use std::os::fd::FromRawFd;
 use std::os::unix::net::UnixStream;

@@ -225,6 +225,11 @@ impl ClusterHandle {
 
     /// Does something to the cluster, records what it reports, sends what it answers.
     fn act(&self, act: impl FnOnce(&mut Cluster, Now) -> Vec<Output>) {
+        self.act_for("", act);
+    }
+
+    /// As [`Self::act`], for the client process of this name.
+    fn act_for(&self, client: &str, act: impl FnOnce(&mut Cluster, Now) -> Vec<Output>) {
         let now = Now {
             monotonic: time::now(),
             wall_ms: time::wall_ms(),
@@ -234,7 +239,7 @@ impl ClusterHandle {
             let outputs = act(&mut cluster, now);
             (outputs, cluster.take_events(), cluster.next_timer())
         };
-        record_events(events);
+        record_events(events, client);
         for output in outputs {
             self.carry_out(output);
         }
@@ -344,6 +349,9 @@ async fn serve(handle: ClusterHandle, broker: BrokerId, connection: Connection) 
     let id = ConnectionId(handle.inner.last_connection.get() + 1);
     handle.inner.last_connection.set(id.0);
     let client_host = format!("/{}", connection.peer_addr().ip());
+    let client = process::at(connection.peer_addr().ip())
+        .map(process::name)
+        .unwrap_or_default();
     let connection = Rc::new(connection);
     handle
         .inner
@@ -362,7 +370,7 @@ async fn serve(handle: ClusterHandle, broker: BrokerId, connection: Connection) 
             client_host: client_host.clone(),
             body: request.body,
         };
-        handle.act(|cluster, now| cluster.handle(now, broker, request));
+        handle.act_for(&client, |cluster, now| cluster.handle(now, broker, request));
     }
     let known = handle.inner.connections.borrow_mut().remove(&id);
     if let Some(known) = known {

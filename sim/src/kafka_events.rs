@@ -5,13 +5,15 @@ use whitewater_cluster::Event;
 use crate::trace;
 
 /// Records the cluster's events under the names that checkers and reports read.
-pub(crate) fn record_events(events: Vec<Event>) {
+///
+/// `client` names the process whose request made the cluster act; empty where none did.
+pub(crate) fn record_events(events: Vec<Event>, client: &str) {
     for event in events {
-        record(event);
+        record(event, client);
     }
 }
 
-fn record(event: Event) {
+fn record(event: Event, client: &str) {
     match event {
         Event::RecordsAppended {
             broker,
@@ -61,6 +63,7 @@ fn record(event: Event) {
                 ("partition", partition.into()),
                 ("offset", offset.into()),
                 ("client_id", client_id.into()),
+                ("client", client.into()),
                 ("generation", generation.into()),
             ],
         ),
@@ -81,6 +84,7 @@ fn record(event: Event) {
                 ("partition", partition.into()),
                 ("offset", offset.into()),
                 ("client_id", client_id.into()),
+                ("client", client.into()),
                 ("generation", generation.into()),
                 ("error", format!("{error:?}").into()),
             ],
@@ -96,6 +100,7 @@ fn record(event: Event) {
                 ("group", group.into()),
                 ("member_id", member_id.into()),
                 ("client_id", client_id.into()),
+                ("client", client.into()),
                 ("generation", generation.into()),
             ],
         ),
@@ -111,6 +116,7 @@ fn record(event: Event) {
                 ("group", group.into()),
                 ("member_id", member_id.into()),
                 ("client_id", client_id.into()),
+                ("client", client.into()),
                 ("generation", generation.into()),
                 ("reason", reason.into()),
             ],
@@ -127,6 +133,7 @@ fn record(event: Event) {
                 ("group", group.into()),
                 ("member_id", member_id.into()),
                 ("client_id", client_id.into()),
+                ("client", client.into()),
                 ("generation", generation.into()),
                 ("reason", reason.into()),
             ],

@@ -24,6 +24,7 @@ pub mod descriptor;
 mod executor;
 mod futex;
 pub mod host;
+pub mod inherited_socket;
 #[cfg(madsim)]
 mod interpose;
 #[cfg(madsim)]
@@ -33,7 +34,6 @@ pub mod isolation;
 pub mod kafka;
 mod kafka_events;
 pub mod kafka_linkage;
-pub mod inherited_socket;
 pub mod link;
 mod listener;
 pub mod network;

@@ -529,6 +529,17 @@ pub fn find(name: &str) -> Option<ProcessId> {
     })
 }
 
+/// The process whose address is `ip`.
+#[track_caller]
+pub fn at(ip: IpAddr) -> Option<ProcessId> {
+    world::with(|world| {
+        let processes = world.processes.borrow();
+        processes
+            .iter()
+            .find_map(|(id, process)| (process.ip == ip).then_some(id))
+    })
+}
+
 /// How the process ended the last time; `None` while it runs, or before its first start.
 #[track_caller]
 pub fn exit_status(process: ProcessId) -> Option<ExitStatus> {

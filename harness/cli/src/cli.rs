@@ -8,7 +8,7 @@ use crate::exit_code::TABLE;
 
 /// Proves a Kafka data pipeline right before production does.
 #[derive(Debug, Parser)]
-#[command(name = "cargo whitewater", bin_name = "cargo whitewater", version, about, after_help = TABLE, arg_required_else_help = true)]
+#[command(name = "cargo whitewater", bin_name = "cargo whitewater", version, after_help = TABLE, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

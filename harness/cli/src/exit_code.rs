@@ -41,7 +41,11 @@ Exit codes:
 impl ExitCode {
     /// The worse of two ends, so that a sweep reports what matters most.
     pub(crate) fn worse(self, other: ExitCode) -> ExitCode {
-        if other.severity() > self.severity() { other } else { self }
+        if other.severity() > self.severity() {
+            other
+        } else {
+            self
+        }
     }
 
     fn severity(self) -> u8 {
@@ -83,13 +87,22 @@ mod tests {
             ExitCode::Interrupted,
         ] {
             let number = format!("{:>5}  ", code as u8);
-            assert!(TABLE.contains(&number), "{code:?} is missing from the table");
+            assert!(
+                TABLE.contains(&number),
+                "{code:?} is missing from the table"
+            );
         }
     }
 
     #[test]
     fn a_lost_record_outranks_a_slow_one() {
-        assert_eq!(ExitCode::LivenessFailed.worse(ExitCode::CheckerFailed), ExitCode::CheckerFailed);
-        assert_eq!(ExitCode::CheckerFailed.worse(ExitCode::LivenessFailed), ExitCode::CheckerFailed);
+        assert_eq!(
+            ExitCode::LivenessFailed.worse(ExitCode::CheckerFailed),
+            ExitCode::CheckerFailed
+        );
+        assert_eq!(
+            ExitCode::CheckerFailed.worse(ExitCode::LivenessFailed),
+            ExitCode::CheckerFailed
+        );
     }
 }

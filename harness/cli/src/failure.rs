@@ -38,7 +38,10 @@ pub(crate) fn save(
 ) -> Result<PathBuf, SetupError> {
     let short = plan.scenario.rsplit('/').next().unwrap_or(&plan.scenario);
     let folder = project.failures().join(format!("{short}-{}", plan.seed));
-    let write = |source| SetupError::Write { path: folder.clone(), source };
+    let write = |source| SetupError::Write {
+        path: folder.clone(),
+        source,
+    };
     if folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(write)?;
     }
@@ -71,11 +74,17 @@ pub(crate) fn replay_command(folder: &Path) -> String {
 
 /// Relative to the current folder where it lies below: short, and true in the next shell.
 fn shown(folder: &Path) -> PathBuf {
-    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
-    here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or_else(|| folder.to_path_buf())
+    let here = std::env::current_dir()
+        .ok()
+        .and_then(|here| here.canonicalize().ok());
+    here.and_then(|here| folder.strip_prefix(here).ok().map(Path::to_path_buf))
+        .unwrap_or_else(|| folder.to_path_buf())
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), SetupError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    std::fs::write(path, text + "\n").map_err(|source| SetupError::Write { path: path.into(), source })
+    std::fs::write(path, text + "\n").map_err(|source| SetupError::Write {
+        path: path.into(),
+        source,
+    })
 }

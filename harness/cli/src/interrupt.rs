@@ -14,7 +14,9 @@ pub(crate) fn listen() -> Result<(), SetupError> {
             std::process::exit(ExitCode::Interrupted as i32);
         }
     })
-    .map_err(|error| SetupError::Other { message: format!("can't listen for Ctrl-C: {error}") })
+    .map_err(|error| SetupError::Other {
+        message: format!("can't listen for Ctrl-C: {error}"),
+    })
 }
 
 /// Ctrl-C was pressed.

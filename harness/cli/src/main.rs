@@ -4,12 +4,13 @@ mod build;
 mod catalogue;
 mod cli;
 mod command;
+mod console;
 mod exit_code;
 mod failure;
-mod console;
 mod interrupt;
 mod outcome;
 mod project;
+mod report_handler;
 mod reporter;
 mod runner_process;
 mod session;
@@ -32,7 +33,7 @@ fn main() -> std::process::ExitCode {
     match dispatch(&cli) {
         Ok(code) => code.into(),
         Err(report) => {
-            eprintln!("{report:?}");
+            report_handler::print(&report);
             ExitCode::Setup.into()
         }
     }
@@ -41,9 +42,13 @@ fn main() -> std::process::ExitCode {
 fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
     let code = match &cli.command {
         Command::Run(options) => command::run::run(&Project::find(&cli.project)?, options)?,
-        Command::Replay(options) => command::replay::replay(&Project::find(&cli.project)?, options)?,
+        Command::Replay(options) => {
+            command::replay::replay(&Project::find(&cli.project)?, options)?
+        }
         Command::List => command::list::list(&Project::find(&cli.project)?)?,
-        Command::Determinism(options) => command::determinism::determinism(&Project::find(&cli.project)?, options)?,
+        Command::Determinism(options) => {
+            command::determinism::determinism(&Project::find(&cli.project)?, options)?
+        }
         Command::Serve(options) => command::serve::serve(options)?,
         Command::Doctor => command::doctor::doctor(Project::find(&cli.project).ok().as_ref()),
     };

@@ -14,7 +14,9 @@ pub(crate) fn exit_code(verdict: &Verdict) -> ExitCode {
             .map(|violation| match violation.kind.checker() {
                 CheckerName::Liveness => ExitCode::LivenessFailed,
                 CheckerName::Panic => ExitCode::Panicked,
-                CheckerName::Completeness | CheckerName::Conservation | CheckerName::Order => ExitCode::CheckerFailed,
+                CheckerName::Completeness | CheckerName::Conservation | CheckerName::Order => {
+                    ExitCode::CheckerFailed
+                }
             })
             .fold(ExitCode::Passed, ExitCode::worse),
     }

@@ -26,7 +26,10 @@ impl Project {
     /// # Errors
     /// [`SetupError::NoScenarios`] where there is none.
     pub(crate) fn find(options: &ProjectOptions) -> Result<Self, SetupError> {
-        let here = std::env::current_dir().map_err(|source| SetupError::Read { path: ".".into(), source })?;
+        let here = std::env::current_dir().map_err(|source| SetupError::Read {
+            path: ".".into(),
+            source,
+        })?;
         let scenarios = match &options.scenarios {
             Some(folder) => here.join(folder),
             None => here
@@ -40,11 +43,19 @@ impl Project {
         }
         let scenarios = scenarios
             .canonicalize()
-            .map_err(|source| SetupError::Read { path: scenarios.clone(), source })?;
+            .map_err(|source| SetupError::Read {
+                path: scenarios.clone(),
+                source,
+            })?;
         let root = scenarios.parent().unwrap_or(&scenarios).to_path_buf();
         let target = target_folder(&root, &scenarios)?;
         let data = options.data.as_ref().map(|folder| here.join(folder));
-        Ok(Self { scenarios, root, target, data })
+        Ok(Self {
+            scenarios,
+            root,
+            target,
+            data,
+        })
     }
 
     /// Everything `cargo whitewater` writes lies below this folder.
@@ -60,18 +71,27 @@ impl Project {
 
 /// The sources of the simulator: this crate's own workspace.
 pub(crate) fn simulator_sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("/")).to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("/"))
+        .to_path_buf()
 }
 
 fn target_folder(root: &Path, scenarios: &Path) -> Result<PathBuf, SetupError> {
     let manifest = [root.join("Cargo.toml"), scenarios.join("Cargo.toml")]
         .into_iter()
         .find(|manifest| manifest.is_file())
-        .ok_or_else(|| SetupError::NoScenarios { from: root.to_path_buf() })?;
+        .ok_or_else(|| SetupError::NoScenarios {
+            from: root.to_path_buf(),
+        })?;
     let metadata = MetadataCommand::new()
         .manifest_path(&manifest)
         .no_deps()
         .exec()
-        .map_err(|error| SetupError::Cargo { what: "metadata", hint: error.to_string() })?;
+        .map_err(|error| SetupError::Cargo {
+            what: "metadata",
+            hint: error.to_string(),
+        })?;
     Ok(metadata.target_directory.into_std_path_buf())
 }

@@ -28,8 +28,16 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// For these scenarios, so that their names line up.
     pub(crate) fn new(json: bool, scenarios: &[Scenario]) -> Self {
-        let name_width = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
-        Self { json, style: console::style(&std::io::stdout()), name_width }
+        let name_width = scenarios
+            .iter()
+            .map(|scenario| scenario.name.len())
+            .max()
+            .unwrap_or(0);
+        Self {
+            json,
+            style: console::style(&std::io::stdout()),
+            name_width,
+        }
     }
 
     /// What will run.
@@ -45,13 +53,19 @@ impl Reporter {
 
     /// A bar for one scenario's seeds; hidden where lines are for a program.
     pub(crate) fn bar(&self, name: &str, seeds: usize) -> ProgressBar {
-        if self.json { ProgressBar::hidden() } else { console::seeds_bar(name, seeds as u64) }
+        if self.json {
+            ProgressBar::hidden()
+        } else {
+            console::seeds_bar(name, seeds as u64)
+        }
     }
 
     /// One seed ended.
     pub(crate) fn seed(&mut self, scenario: &Scenario, seed: u64, verdict: &Verdict) {
         if self.json {
-            emit(json!({ "type": "seed", "scenario": scenario.name, "seed": seed, "verdict": verdict }));
+            emit(
+                json!({ "type": "seed", "scenario": scenario.name, "seed": seed, "verdict": verdict }),
+            );
         }
     }
 
@@ -78,12 +92,26 @@ impl Reporter {
             }));
             return;
         }
-        let line = ScenarioLine { name: &scenario.name, name_width: self.name_width, demands, tally, status, wall };
+        let line = ScenarioLine {
+            name: &scenario.name,
+            name_width: self.name_width,
+            demands,
+            tally,
+            status,
+            wall,
+        };
         println!("{}", line.render(self.style));
     }
 
     /// What broke and why, where it is saved, and the command that reproduces it.
-    pub(crate) fn failure(&mut self, scenario: &Scenario, seed: u64, verdict: &Verdict, folder: &Path, caught: bool) {
+    pub(crate) fn failure(
+        &mut self,
+        scenario: &Scenario,
+        seed: u64,
+        verdict: &Verdict,
+        folder: &Path,
+        caught: bool,
+    ) {
         let replay = replay_command(folder);
         if self.json {
             emit(json!({
@@ -105,7 +133,11 @@ impl Reporter {
             saved: Some(&saved),
             replay: &replay,
         };
-        let block = if caught { failure.render_caught(self.style) } else { failure.render(self.style) };
+        let block = if caught {
+            failure.render_caught(self.style)
+        } else {
+            failure.render(self.style)
+        };
         println!("{block}");
     }
 

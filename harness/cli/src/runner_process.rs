@@ -8,7 +8,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use whitewater::runner_protocol::{
-    DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT, RANDOMISED_ADDRESSES_VARIABLE, RunRequest, ToRunner,
+    DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT, RANDOMISED_ADDRESSES_VARIABLE,
+    RunRequest, ToRunner,
 };
 use whitewater::verdict::Verdict;
 
@@ -35,9 +36,19 @@ pub(crate) enum Answer {
 
 impl RunnerProcess {
     /// Starts a runner and reads its hello. Its own output goes to `log`.
-    pub(crate) fn start(executable: &Path, log: &Path, randomised_addresses: bool) -> Result<Self, SetupError> {
-        let spawn = |source| SetupError::Spawn { program: executable.display().to_string(), source };
-        let write = |source| SetupError::Write { path: log.into(), source };
+    pub(crate) fn start(
+        executable: &Path,
+        log: &Path,
+        randomised_addresses: bool,
+    ) -> Result<Self, SetupError> {
+        let spawn = |source| SetupError::Spawn {
+            program: executable.display().to_string(),
+            source,
+        };
+        let write = |source| SetupError::Write {
+            path: log.into(),
+            source,
+        };
         if let Some(folder) = log.parent() {
             std::fs::create_dir_all(folder).map_err(write)?;
         }
@@ -45,7 +56,8 @@ impl RunnerProcess {
         let (ours, theirs) = UnixStream::pair().map_err(spawn)?;
         let theirs = OwnedFd::from(theirs);
         // Rust opens every descriptor close-on-exec; this one is for the runner.
-        rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty()).map_err(|error| spawn(error.into()))?;
+        rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())
+            .map_err(|error| spawn(error.into()))?;
         let mut command = Command::new(executable);
         command
             .env(DESCRIPTOR_VARIABLE, theirs.as_raw_fd().to_string())
@@ -64,12 +76,22 @@ impl RunnerProcess {
             child,
             requests: ours,
             answers,
-            hello: Hello { format: 0, pipelines: Vec::new(), warnings: Vec::new() },
+            hello: Hello {
+                format: 0,
+                pipelines: Vec::new(),
+                warnings: Vec::new(),
+            },
             log: log.into(),
         };
         match runner.read() {
-            Some(FromRunner::Hello(hello)) if hello.format == PROTOCOL_FORMAT => runner.hello = hello,
-            _ => return Err(SetupError::RunnerDied { output: runner.last_words() }),
+            Some(FromRunner::Hello(hello)) if hello.format == PROTOCOL_FORMAT => {
+                runner.hello = hello
+            }
+            _ => {
+                return Err(SetupError::RunnerDied {
+                    output: runner.last_words(),
+                });
+            }
         }
         Ok(runner)
     }
@@ -104,7 +126,11 @@ impl RunnerProcess {
     }
 
     fn last_words(&mut self) -> String {
-        let ended = self.child.wait().map(|status| status.to_string()).unwrap_or_default();
+        let ended = self
+            .child
+            .wait()
+            .map(|status| status.to_string())
+            .unwrap_or_default();
         let output = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail: Vec<&str> = output.lines().rev().take(20).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();

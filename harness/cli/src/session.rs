@@ -28,18 +28,31 @@ pub(crate) enum SessionError {
 }
 
 /// Reads the scenarios that the words mean, or those of the default folders.
-pub(crate) fn scenarios(project: &Project, words: &[String], default: &[&str]) -> Result<Vec<Scenario>, SessionError> {
+pub(crate) fn scenarios(
+    project: &Project,
+    words: &[String],
+    default: &[&str],
+) -> Result<Vec<Scenario>, SessionError> {
     let all = catalogue::all(project)?;
     let selected: Vec<Entry> = if words.is_empty() {
-        all.into_iter().filter(|entry| default.contains(&entry.folder())).collect()
+        all.into_iter()
+            .filter(|entry| default.contains(&entry.folder()))
+            .collect()
     } else {
         catalogue::select(&all, words)?
     };
     if selected.is_empty() {
-        let message = format!("no scenario in {} of {}", default.join(", "), project.scenarios.display());
+        let message = format!(
+            "no scenario in {} of {}",
+            default.join(", "),
+            project.scenarios.display()
+        );
         return Err(SetupError::Other { message }.into());
     }
-    Ok(selected.iter().map(|entry| Scenario::read(&entry.path)).collect::<Result<_, _>>()?)
+    Ok(selected
+        .iter()
+        .map(|entry| Scenario::read(&entry.path))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Builds the runner, saying so.
@@ -57,7 +70,13 @@ pub(crate) fn start(
     randomised_addresses: bool,
 ) -> Result<RunnerPool, SetupError> {
     let logs: PathBuf = project.own_folder().join("logs");
-    let pool = RunnerPool::start(&runner.path, &logs, project.data.as_deref(), jobs, randomised_addresses)?;
+    let pool = RunnerPool::start(
+        &runner.path,
+        &logs,
+        project.data.as_deref(),
+        jobs,
+        randomised_addresses,
+    )?;
     for warning in pool.warnings() {
         console::status("Warning", &warning);
     }
@@ -65,9 +84,16 @@ pub(crate) fn start(
 }
 
 /// Refuses a scenario whose pipeline the runner does not have.
-pub(crate) fn check_pipelines(project: &Project, pool: &RunnerPool, scenarios: &[Scenario]) -> Result<(), SetupError> {
+pub(crate) fn check_pipelines(
+    project: &Project,
+    pool: &RunnerPool,
+    scenarios: &[Scenario],
+) -> Result<(), SetupError> {
     let known = pool.pipelines();
-    match scenarios.iter().find(|scenario| !known.contains(&scenario.pipeline)) {
+    match scenarios
+        .iter()
+        .find(|scenario| !known.contains(&scenario.pipeline))
+    {
         None => Ok(()),
         Some(scenario) => Err(SetupError::UnknownPipeline {
             name: scenario.pipeline.clone(),
@@ -93,7 +119,21 @@ pub(crate) fn missing_data(project: &Project, scenario: &Scenario) -> Option<Pat
     (!path.is_file()).then_some(path)
 }
 
+/// Refuses a sweep that would have to skip a scenario for want of its data file.
+pub(crate) fn require_data(project: &Project, scenarios: &[Scenario]) -> Result<(), SetupError> {
+    match scenarios
+        .iter()
+        .find_map(|scenario| missing_data(project, scenario))
+    {
+        Some(path) => Err(SetupError::NoData { path }),
+        None => Ok(()),
+    }
+}
+
 /// As many runners as asked for, else as there are processors.
 pub(crate) fn jobs(asked: Option<u16>) -> usize {
-    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+    asked.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        usize::from,
+    )
 }

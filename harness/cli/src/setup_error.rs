@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 use thiserror::Error;
+use whitewater::plan::PlanError;
 
 /// A file, the build or the machine was not as needed.
 #[derive(Debug, Diagnostic, Error)]
@@ -14,21 +15,36 @@ pub(crate) enum SetupError {
 
     #[error("no scenario is called `{name}`")]
     #[diagnostic(help("{}", match nearest { Some(near) => format!("did you mean `{near}`? `cargo whitewater list` shows them all"), None => "`cargo whitewater list` shows them all".into() }))]
-    UnknownScenario { name: String, nearest: Option<String> },
+    UnknownScenario {
+        name: String,
+        nearest: Option<String>,
+    },
 
     #[error("can't read {}", .path.display())]
-    Read { path: PathBuf, #[source] source: std::io::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 
     #[error("can't write {}", .path.display())]
     #[diagnostic(help("is the disk full, or the folder not yours?"))]
-    Write { path: PathBuf, #[source] source: std::io::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
 
     #[error("{} is not valid TOML: {message}", .path.display())]
     Toml { path: PathBuf, message: String },
 
     #[error("can't start `{program}`")]
     #[diagnostic(help("`cargo whitewater doctor` says what this machine lacks"))]
-    Spawn { program: String, #[source] source: std::io::Error },
+    Spawn {
+        program: String,
+        #[source]
+        source: std::io::Error,
+    },
 
     #[error("cargo {what} failed")]
     #[diagnostic(help("{hint}"))]
@@ -48,24 +64,46 @@ pub(crate) enum SetupError {
 
     #[error("the runner knows no pipeline called `{name}`")]
     #[diagnostic(help("it has: {}; name yours in `whitewater::runner!` in {}", .known.join(", "), .main.display()))]
-    UnknownPipeline { name: String, known: Vec<String>, main: PathBuf },
+    UnknownPipeline {
+        name: String,
+        known: Vec<String>,
+        main: PathBuf,
+    },
 
     #[error("no data: {}", .path.display())]
     #[diagnostic(help("name the folder that holds it: --data DIR or WHITEWATER_DATA"))]
     NoData { path: PathBuf },
 
     #[error("simulation needs Linux on x86_64")]
-    #[diagnostic(help("in a container: docker run --rm -it -v \"$PWD\":/w -w /w rust:1.95 cargo whitewater {command}"))]
+    #[diagnostic(help(
+        "in a container: docker run --rm -it -v \"$PWD\":/w -w /w rust:1.95 cargo whitewater {command}"
+    ))]
     Platform { command: String },
 
     #[error("`{text}` is not a simulated time")]
     #[diagnostic(help("write it as 12s, 1500ms or 12.5"))]
     Time { text: String },
 
-    #[error("can't use the plan {}: {source}", .path.display())]
-    #[diagnostic(help("a plan of another version runs with that version: its `commit` field names it"))]
-    Plan { path: PathBuf, #[source] source: whitewater::plan::PlanError },
+    #[error("can't use the plan {}", .path.display())]
+    #[diagnostic(help("{}", plan_help(source)))]
+    Plan {
+        path: PathBuf,
+        #[source]
+        source: PlanError,
+    },
 
     #[error("{message}")]
     Other { message: String },
+}
+
+/// What someone who holds an unusable plan can do.
+fn plan_help(error: &PlanError) -> &'static str {
+    match error {
+        PlanError::Format { .. } => {
+            "it was saved by another version of Whitewater: check out the commit that its `commit` field names"
+        }
+        PlanError::Malformed(_) => {
+            "was the file cut off or edited? The same history comes from its scenario: cargo whitewater replay SCENARIO --seed N"
+        }
+    }
 }

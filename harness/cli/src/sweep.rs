@@ -56,7 +56,11 @@ impl RunnerPool {
     }
 
     fn start_one(&self, index: usize) -> Result<RunnerProcess, SetupError> {
-        let twin = if self.randomised_addresses { "randomised" } else { "runner" };
+        let twin = if self.randomised_addresses {
+            "randomised"
+        } else {
+            "runner"
+        };
         RunnerProcess::start(
             &self.executable,
             &self.logs.join(format!("{twin}-{index}.log")),
@@ -66,16 +70,24 @@ impl RunnerPool {
 
     /// The names of the pipelines that the runners hold.
     pub(crate) fn pipelines(&self) -> Vec<String> {
-        self.first_hello().map(|hello| hello.pipelines.clone()).unwrap_or_default()
+        self.first_hello()
+            .map(|hello| hello.pipelines.clone())
+            .unwrap_or_default()
     }
 
     /// What this machine does not permit.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.first_hello().map(|hello| hello.warnings.clone()).unwrap_or_default()
+        self.first_hello()
+            .map(|hello| hello.warnings.clone())
+            .unwrap_or_default()
     }
 
     fn first_hello(&self) -> Option<&whitewater::runner_protocol::Hello> {
-        self.runners.iter().flatten().next().map(RunnerProcess::hello)
+        self.runners
+            .iter()
+            .flatten()
+            .next()
+            .map(RunnerProcess::hello)
     }
 
     /// Executes a plan per seed, in the order of the seeds, and hands on each result as it comes
@@ -98,7 +110,9 @@ impl RunnerPool {
                 let (executable, logs, data) = (&executable, &logs, &data);
                 scope.spawn(move || {
                     while !interrupt::requested() {
-                        let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                        let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                            break;
+                        };
                         let plan = plan_of(seed);
                         let twin = if randomised { "randomised" } else { "runner" };
                         let log = logs.join(format!("{twin}-{index}.log"));
@@ -126,7 +140,12 @@ impl RunnerPool {
     }
 
     /// Executes one plan, keeping its trace and output.
-    pub(crate) fn run_kept(&mut self, plan: &Plan, trace: Option<PathBuf>, output: Option<PathBuf>) -> Answer {
+    pub(crate) fn run_kept(
+        &mut self,
+        plan: &Plan,
+        trace: Option<PathBuf>,
+        output: Option<PathBuf>,
+    ) -> Answer {
         let request = RunRequest {
             plan: Box::new(plan.clone()),
             trace,
@@ -157,7 +176,9 @@ fn answer_of(
             Err(error) => return Answer::Died(error.to_string()),
         }
     }
-    let Some(runner) = slot else { return Answer::Died("the runner did not start".into()) };
+    let Some(runner) = slot else {
+        return Answer::Died("the runner did not start".into());
+    };
     let answer = runner.run(request);
     if matches!(answer, Answer::Died(_)) {
         *slot = None;

@@ -69,30 +69,7 @@ impl Failure<'_> {
             ),
             String::new(),
         ];
-        // The one with the best explanation tells most.
-        let told = self
-            .violations
-            .iter()
-            .find(|violation| {
-                violation
-                    .explanation
-                    .as_ref()
-                    .is_some_and(|explanation| explanation.wrong_step.is_some())
-            })
-            .or(self.violations.first());
-        if let Some(violation) = told {
-            lines.extend(tell(violation, style));
-        }
-        lines.extend(
-            self.violations
-                .iter()
-                .filter(|violation| Some(*violation) != told)
-                .take(ALSO_MAX)
-                .map(|violation| {
-                    let text = format!("{}  {}", violation.kind.verb(), subject(violation));
-                    style.line(Tone::Neutral, "also", &text)
-                }),
-        );
+        lines.extend(found(self.violations, style));
         let ends = [
             ("shrunk", self.shrunk),
             ("saved", self.saved),
@@ -108,6 +85,33 @@ impl Failure<'_> {
 
 /// So many more violations get a line of their own.
 const ALSO_MAX: usize = 3;
+
+/// What was found: one violation told in full, some more in a line each.
+#[must_use]
+pub fn found(violations: &[Violation], style: Style) -> Vec<String> {
+    // The one with the best explanation tells most.
+    let told = violations
+        .iter()
+        .find(|violation| {
+            violation
+                .explanation
+                .as_ref()
+                .is_some_and(|explanation| explanation.wrong_step.is_some())
+        })
+        .or(violations.first());
+    let mut lines = told.map_or_else(Vec::new, |violation| tell(violation, style));
+    lines.extend(
+        violations
+            .iter()
+            .filter(|violation| Some(*violation) != told)
+            .take(ALSO_MAX)
+            .map(|violation| {
+                let text = format!("{}  {}", violation.kind.verb(), subject(violation));
+                style.line(Tone::Neutral, "also", &text)
+            }),
+    );
+    lines
+}
 
 fn tell(violation: &Violation, style: Style) -> Vec<String> {
     let mut lines = vec![

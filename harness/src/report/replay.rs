@@ -1,6 +1,6 @@
-//! The first and the last line of a replay.
+//! The first line of a replay, and its end.
 
-use super::failure::headline;
+use super::failure::{found, headline};
 use super::number::grouped;
 use super::style::{Style, Tone};
 use crate::plan::{Plan, Source};
@@ -10,13 +10,19 @@ use crate::verdict::{Outcome, Verdict};
 /// What the plan decided, as the first line of its story.
 #[must_use]
 pub fn plan_line(plan: &Plan) -> String {
-    let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
+    let plural =
+        |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let workers = plan.workers.iter().filter(|worker| worker.at_start).count();
-    let topics: Vec<String> =
-        plan.topics.iter().map(|topic| format!("topic {} {} partitions", topic.name, topic.partitions)).collect();
+    let topics: Vec<String> = plan
+        .topics
+        .iter()
+        .map(|topic| format!("topic {} {} partitions", topic.name, topic.partitions))
+        .collect();
     let records = match &plan.load.source {
         Source::Generator { records, .. } => format!("{} records", grouped(*records)),
-        Source::File { name, skip, take, .. } => {
+        Source::File {
+            name, skip, take, ..
+        } => {
             format!("{} rows of {name} after {}", grouped(*take), grouped(*skip))
         }
     };
@@ -33,9 +39,21 @@ pub fn plan_line(plan: &Plan) -> String {
     )
 }
 
-/// How the replay ended, and whether its history is the saved one.
+/// How the replay ended: what was found and the step that went wrong, then the verdict.
 #[must_use]
-pub fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
+pub fn end(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
+    let violations = replayed.outcome.violations();
+    let mut lines = found(violations, style);
+    if !lines.is_empty() {
+        // The story above and what it comes to are two things.
+        lines.insert(0, String::new());
+    }
+    lines.push(verdict_line(replayed, saved, style));
+    lines.join("\n")
+}
+
+/// How the replay ended in a word, and whether its history is the saved one.
+fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
     let (tone, found) = match &replayed.outcome {
         Outcome::Passed => (Tone::Good, "passed".to_owned()),
         Outcome::Failed { violations } => (Tone::Bad, headline(violations)),
@@ -49,7 +67,10 @@ pub fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -
     let compared = match saved {
         None => format!("trace {hash}"),
         Some(saved) if saved.trace_hash == replayed.trace_hash => format!("trace {hash} as saved"),
-        Some(saved) => format!("trace {hash} differs from the saved {}", short(&saved.trace_hash)),
+        Some(saved) => format!(
+            "trace {hash} differs from the saved {}",
+            short(&saved.trace_hash)
+        ),
     };
     style.line(tone, "verdict", &format!("{found} · {compared}"))
 }
@@ -57,7 +78,35 @@ pub fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::violation::{Violation, ViolationKind};
+    use crate::checker::violation::{RecordRef, Violation, ViolationKind};
+    use crate::explain::{Explanation, Step};
+    use crate::pipeline_under_test::RecordPosition;
+
+    #[test]
+    fn the_end_names_the_record_and_the_wrong_step_before_the_verdict() {
+        let mut lost =
+            Violation::new(ViolationKind::Lost, "id \"IBM-000412\" has no row").about(RecordRef {
+                position: Some(RecordPosition {
+                    topic: "trades".to_owned(),
+                    partition: 3,
+                    offset: 412,
+                }),
+                id: Some("IBM-000412".to_owned()),
+                acknowledged_at_ns: Some(12_204_000_000),
+            });
+        lost.explanation = Some(Explanation {
+            because: vec![Step {
+                at_ns: 12_934_000_000,
+                who: "FAULT".to_owned(),
+                what: "kill worker-2".to_owned(),
+            }],
+            wrong_step: Some("worker-2 committed offset 450 before any sink commit".to_owned()),
+        });
+        let mut verdict = Verdict::unknown("");
+        verdict.outcome = Outcome::of(vec![lost]);
+        verdict.trace_hash = "9f3c".to_owned() + &"0".repeat(24) + "00e1";
+        insta::assert_snapshot!(end(&verdict, Some(&verdict), Style::Plain), @"");
+    }
 
     #[test]
     fn the_last_line_says_whether_the_history_is_the_saved_one() {

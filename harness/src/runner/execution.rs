@@ -16,9 +16,9 @@ use super::injector::Injector;
 use super::loader::Loaded;
 use super::{drain, loader, observe, tracing_events};
 use crate::checker;
-use crate::explain;
 use crate::checker::observation::Observation;
 use crate::dataset::record::LoadRecord;
+use crate::explain;
 use crate::pipeline_under_test::PipelineUnderTest;
 use crate::plan::Plan;
 use crate::trace::{Event, View};
@@ -56,6 +56,7 @@ pub(super) fn execute(
             hash,
             final_state_hash,
             simulated,
+            polls,
         }) => {
             let mut violations = checker::check_all(&observation);
             explain::explain_all(&mut violations, &observation.trace);
@@ -66,7 +67,7 @@ pub(super) fn execute(
                 simulated_ns: u64::try_from(simulated.as_nanos()).unwrap_or(u64::MAX),
                 fault_hits: fault_hits(&observation.trace, &loaded),
                 probes: probes(&observation.trace),
-                counters: counters(&observation),
+                counters: counters(&observation, polls),
             };
             (verdict, observation.trace)
         }
@@ -80,6 +81,7 @@ struct Finished {
     hash: u128,
     final_state_hash: u128,
     simulated: Duration,
+    polls: u64,
 }
 
 async fn run(
@@ -136,6 +138,7 @@ async fn run(
         hash: trace::hash(),
         final_state_hash,
         simulated: time::now(),
+        polls: world::polls(),
     }
 }
 
@@ -209,7 +212,7 @@ fn probes(trace: &[Event]) -> BTreeMap<String, u64> {
     probes
 }
 
-fn counters(observation: &Observation) -> BTreeMap<String, u64> {
+fn counters(observation: &Observation, polls: u64) -> BTreeMap<String, u64> {
     let count = |test: &dyn Fn(&Event) -> bool| {
         observation.trace.iter().filter(|event| test(event)).count() as u64
     };
@@ -229,6 +232,7 @@ fn counters(observation: &Observation) -> BTreeMap<String, u64> {
             }),
         ),
         ("events".to_owned(), observation.trace.len() as u64),
+        ("polls".to_owned(), polls),
     ])
 }
 

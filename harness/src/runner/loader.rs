@@ -156,8 +156,12 @@ impl Load {
 
     /// None where the key decides.
     fn partition(&self, record: &LoadRecord) -> Option<i32> {
-        matches!(record.sending, Sending::OtherPartition { .. })
-            .then(|| record.sending.partition(partition_of(record.key.as_deref(), self.partitions), self.partitions))
+        matches!(record.sending, Sending::OtherPartition { .. }).then(|| {
+            record.sending.partition(
+                partition_of(record.key.as_deref(), self.partitions),
+                self.partitions,
+            )
+        })
     }
 }
 

@@ -127,7 +127,11 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
         }
         let _ = write_line(out, VERDICT_LINE, &verdict);
     });
-    let Trapped { outcome, written, escape } = match ran {
+    let Trapped {
+        outcome,
+        written,
+        escape,
+    } = match ran {
         Ok(ran) => ran,
         Err(error) => return refused(error.to_string()),
     };
@@ -206,7 +210,9 @@ fn trap_warning(zygote: &Zygote) -> Result<Option<String>, Error> {
 fn why_escaped(record: &EscapeRecord) -> String {
     let escape = Symbols::load().resolve(record);
     let callers = escape.frames.iter().skip(1).take(CALLERS_SHOWN);
-    let callers: String = callers.map(|frame| format!("\n  called by {frame}")).collect();
+    let callers: String = callers
+        .map(|frame| format!("\n  called by {frame}"))
+        .collect();
     format!("escape from the simulated world: {escape}{callers}")
 }
 

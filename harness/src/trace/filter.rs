@@ -12,7 +12,8 @@ pub struct Filter {
     pub from_ns: Option<u64>,
     /// What this process did, or what was done to it.
     pub process: Option<String>,
-    /// The way of records with this key, or whose id is or begins with this text.
+    /// The way of records with this key, or whose id is or begins with this text; or, written as
+    /// `trades-3`, of everything in a partition.
     pub key: Option<String>,
 }
 
@@ -56,6 +57,8 @@ fn is_about(event: &Event, process: &str) -> bool {
 struct Way {
     positions: BTreeSet<RecordPosition>,
     partitions: BTreeSet<(String, i32)>,
+    /// The partition that was asked for, if it was one: every record in it is meant.
+    whole: Option<(String, i32)>,
     /// Processes that got one of the records and have not written since.
     holding: BTreeMap<String, bool>,
 }
@@ -74,23 +77,31 @@ impl Way {
                 _ => None,
             })
             .collect();
+        let whole = partition_named(key, events);
         Self {
             partitions: positions
                 .iter()
                 .map(|position| (position.topic.clone(), position.partition))
+                .chain(whole.clone())
                 .collect(),
             positions,
+            whole,
             holding: BTreeMap::new(),
         }
     }
 
+    fn covers(&self, position: &RecordPosition) -> bool {
+        let in_whole = self.whole.as_ref().is_some_and(|(topic, partition)| {
+            position.topic == *topic && position.partition == *partition
+        });
+        in_whole || self.positions.contains(position)
+    }
+
     fn passes(&mut self, event: &Event) -> bool {
         match event.view() {
-            View::Loaded { position, .. } | View::Produced(position) => {
-                self.positions.contains(&position)
-            }
+            View::Loaded { position, .. } | View::Produced(position) => self.covers(&position),
             View::Deliver(position) => {
-                let passes = self.positions.contains(&position);
+                let passes = self.covers(&position);
                 if passes {
                     self.holding.insert(event.process.clone(), true);
                 }
@@ -104,6 +115,25 @@ impl Way {
                 .any(|(topic, partition)| event.concerns(topic, *partition)),
         }
     }
+}
+
+/// The partition that a text like `trades-3` names, if the history has a record of it: an id such
+/// as `IBM-000412` looks the same.
+fn partition_named(text: &str, events: &[Event]) -> Option<(String, i32)> {
+    let (topic, partition) = text.rsplit_once('-')?;
+    let partition = partition.parse().ok()?;
+    events
+        .iter()
+        .any(|event| match event.view() {
+            View::Loaded { position, .. }
+            | View::Produced(position)
+            | View::Deliver(position)
+            | View::FetchStart(position) => {
+                position.topic == topic && position.partition == partition
+            }
+            _ => false,
+        })
+        .then(|| (topic.to_owned(), partition))
 }
 
 #[cfg(test)]
@@ -184,5 +214,27 @@ mod tests {
         0.008 000 s  worker-1   offset commit trades-0 -> 1
         0.009 000 s  FAULT      delay worker-2 <-> broker-1
         "#);
+    }
+
+    #[test]
+    fn a_partition_shows_the_way_of_all_its_records() {
+        let filter = Filter {
+            key: Some("trades-1".to_owned()),
+            ..Filter::default()
+        };
+        insta::assert_snapshot!(story(&filter), @r#"
+        0.001 000 s  worker-2   assigned trades-1, generation 1
+        0.002 000 s  harness    loads trades-1@0 id "SPY-000001"
+        0.003 000 s  worker-2   polls trades-1@0
+        0.004 000 s  worker-2   sink commit, 1 row
+        0.008 000 s  worker-2   offset commit trades-1 -> 1
+        0.009 000 s  FAULT      delay worker-2 <-> broker-1
+        "#);
+    }
+
+    #[test]
+    fn a_partition_that_no_record_is_in_shows_none() {
+        assert_eq!(partition_named("trades-7", &events()), None);
+        assert_eq!(partition_named("IBM-000001", &events()), None);
     }
 }

@@ -4,7 +4,7 @@
 //! the time of the first. What only repeats another line (appends, acknowledgements to the
 //! loader) is left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{AssignmentChange, Event, OffsetCommit, Value, View};
@@ -50,11 +50,20 @@ impl fmt::Display for Time {
 #[must_use]
 pub fn tell<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Line> {
     let events: Vec<&Event> = events.into_iter().collect();
-    let narrator = Narrator::of(events.iter().copied());
+    tell_part(&Narrator::of(events.iter().copied()), events)
+}
+
+/// The story of some events of a history, by a narrator who knows all of it.
+#[must_use]
+pub fn tell_part<'e>(
+    narrator: &Narrator,
+    events: impl IntoIterator<Item = &'e Event>,
+) -> Vec<Line> {
+    let mut begun = None;
     let mut lines = Vec::new();
     let mut open: Vec<Stretch<'_>> = Vec::new();
     for event in events {
-        if repeats_another(event) {
+        if repeats_another(event) || takes_effect_at_once(event, &mut begun) {
             continue;
         }
         if let Some(stretch) = Stretch::begin(event) {
@@ -78,6 +87,25 @@ fn repeats_another(event: &Event) -> bool {
         View::Produced(_) => event.process == "harness",
         _ => false,
     }
+}
+
+/// Whether the event only says that the fault that began last took effect, and at once.
+fn takes_effect_at_once<'e>(event: &'e Event, begun: &mut Option<(u64, &'e str, &'e str)>) -> bool {
+    let View::Fault {
+        name,
+        phase,
+        target,
+    } = event.view()
+    else {
+        return false;
+    };
+    let this = Some((event.at_ns, name, target));
+    match phase {
+        "begun" => *begun = this,
+        "hit" => return *begun == this,
+        _ => {}
+    }
+    false
 }
 
 /// Consecutive offsets of one partition that one process handled in the same way.
@@ -151,17 +179,37 @@ pub fn offset_range(first: i64, last: i64) -> String {
 #[derive(Debug)]
 pub struct Narrator {
     processes: BTreeSet<String>,
+    /// From the ids that the group coordinator gave.
+    process_by_member: BTreeMap<String, String>,
 }
 
 impl Narrator {
     /// A narrator of a history.
     pub fn of<'e>(events: impl IntoIterator<Item = &'e Event>) -> Self {
-        Self {
-            processes: events
-                .into_iter()
-                .map(|event| event.process.clone())
-                .collect(),
+        let mut narrator = Self {
+            processes: BTreeSet::new(),
+            process_by_member: BTreeMap::new(),
+        };
+        for event in events {
+            narrator.processes.insert(event.process.clone());
+            if let View::Assignment { member_id, .. } = event.view()
+                && !member_id.is_empty()
+            {
+                let (member, process) = (member_id.to_owned(), event.process.clone());
+                narrator.process_by_member.insert(member, process);
+            }
         }
+        narrator
+    }
+
+    /// The text with processes for the member ids whose processes are known.
+    fn with_processes(&self, text: String) -> String {
+        self.process_by_member
+            .iter()
+            .filter(|(member, _)| text.contains(*member))
+            .fold(text.clone(), |text, (member, process)| {
+                text.replace(member, process)
+            })
     }
 
     /// The process that a `client.id` belongs to; none if the client kept its library's default.
@@ -232,7 +280,7 @@ impl Narrator {
         Line {
             at_ns: event.at_ns,
             who: who.to_owned(),
-            what,
+            what: self.with_processes(what),
         }
     }
 
@@ -446,5 +494,53 @@ mod tests {
     #[test]
     fn an_empty_assignment_is_nothing() {
         assert_eq!(partition_list(&[]), "nothing");
+    }
+
+    #[test]
+    fn a_fault_that_takes_effect_at_once_is_told_once() {
+        let events = [
+            fault(1.0, "kill", "begun", "worker-1"),
+            fault(1.0, "kill", "hit", "worker-1"),
+            fault(2.0, "delay", "begun", "worker-1 <-> broker-1"),
+            fault(2.5, "delay", "hit", "worker-1 <-> broker-1"),
+            fault(3.0, "delay", "ended", "worker-1 <-> broker-1"),
+        ];
+        insta::assert_snapshot!(text(&events), @r"
+        0.001 000 s  FAULT      kill worker-1
+        0.002 000 s  FAULT      delay worker-1 <-> broker-1
+        0.002 500 s  FAULT      delay worker-1 <-> broker-1 takes effect
+        0.003 000 s  FAULT      delay worker-1 <-> broker-1 is over
+        ");
+    }
+
+    #[test]
+    fn members_are_told_as_the_processes_they_are() {
+        let joins = |member: &str| {
+            event(
+                1.0,
+                "broker-1",
+                "group_state",
+                &[
+                    ("group", "trades".into()),
+                    ("state", "PreparingRebalance".into()),
+                    ("generation", 1.into()),
+                    ("reason", format!("{member} joins").into()),
+                ],
+            )
+        };
+        let mut assigned = assigned(2.0, "worker-2", "assigned", "trades-0", 1);
+        assigned
+            .fields
+            .insert("member_id".to_owned(), "rdkafka-0f46".into());
+        let history = [joins("rdkafka-0f46"), joins("rdkafka-9b08"), assigned];
+        let narrator = Narrator::of(&history);
+        let lines: Vec<String> = tell_part(&narrator, &history[..2])
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        0.001 000 s  broker-1   group trades: PreparingRebalance (worker-2 joins), generation 1
+        0.001 000 s  broker-1   group trades: PreparingRebalance (rdkafka-9b08 joins), generation 1
+        ");
     }
 }

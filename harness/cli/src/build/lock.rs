@@ -17,16 +17,26 @@ const REPLACED: [&str; 3] = ["tokio", "rdkafka", "rdkafka-sys"];
 /// # Errors
 /// [`SetupError::Toml`] where the text is no lock file.
 pub(crate) fn without_replaced(path: &Path, text: &str) -> Result<String, SetupError> {
-    let mut lock: DocumentMut = text
-        .parse()
-        .map_err(|error: toml_edit::TomlError| SetupError::Toml { path: path.into(), message: error.to_string() })?;
-    if let Some(packages) = lock.get_mut("package").and_then(Item::as_array_of_tables_mut) {
+    let mut lock: DocumentMut =
+        text.parse()
+            .map_err(|error: toml_edit::TomlError| SetupError::Toml {
+                path: path.into(),
+                message: error.to_string(),
+            })?;
+    if let Some(packages) = lock
+        .get_mut("package")
+        .and_then(Item::as_array_of_tables_mut)
+    {
         packages.retain(|package| {
-            let name = package.get("name").and_then(Item::as_str).unwrap_or_default();
+            let name = package
+                .get("name")
+                .and_then(Item::as_str)
+                .unwrap_or_default();
             !REPLACED.contains(&name)
         });
         for package in packages.iter_mut() {
-            if let Some(dependencies) = package.get_mut("dependencies").and_then(Item::as_array_mut) {
+            if let Some(dependencies) = package.get_mut("dependencies").and_then(Item::as_array_mut)
+            {
                 drop_replaced(dependencies);
             }
         }
@@ -37,7 +47,10 @@ pub(crate) fn without_replaced(path: &Path, text: &str) -> Result<String, SetupE
 /// An entry is `name`, `name version` or `name version (source)`.
 fn drop_replaced(dependencies: &mut Array) {
     dependencies.retain(|dependency| {
-        let name = dependency.as_str().and_then(|text| text.split(' ').next()).unwrap_or_default();
+        let name = dependency
+            .as_str()
+            .and_then(|text| text.split(' ').next())
+            .unwrap_or_default();
         !REPLACED.contains(&name)
     });
 }

@@ -20,7 +20,10 @@ pub(crate) fn generate(
     folder: &Path,
 ) -> Result<PathBuf, SetupError> {
     let tokio = folder.join("tokio");
-    write_if_changed(&tokio.join("Cargo.toml"), &tokio_manifest(simulator, real_tokio)?)?;
+    write_if_changed(
+        &tokio.join("Cargo.toml"),
+        &tokio_manifest(simulator, real_tokio)?,
+    )?;
     let manifest = folder.join("Cargo.toml");
     write_if_changed(&manifest, &runner_manifest(scenarios, simulator, &tokio)?)?;
     Ok(manifest)
@@ -32,7 +35,10 @@ fn tokio_manifest(simulator: &Path, real_tokio: &Path) -> Result<String, SetupEr
     manifest.remove("workspace");
     absolute_paths(&mut manifest, &source);
     manifest["lib"]["path"] = value(text(&source.join("src/lib.rs")));
-    if let Some(dependency) = manifest["dependencies"].get_mut("real_tokio").and_then(Item::as_table_like_mut) {
+    if let Some(dependency) = manifest["dependencies"]
+        .get_mut("real_tokio")
+        .and_then(Item::as_table_like_mut)
+    {
         dependency.insert("path", value(text(real_tokio)));
     }
     Ok(manifest.to_string())
@@ -88,8 +94,10 @@ fn absolute_paths(manifest: &mut DocumentMut, folder: &Path) {
             }
         }
     }
-    if let Some(table) =
-        manifest.get_mut("workspace").and_then(|w| w.get_mut("dependencies")).and_then(Item::as_table_like_mut)
+    if let Some(table) = manifest
+        .get_mut("workspace")
+        .and_then(|w| w.get_mut("dependencies"))
+        .and_then(Item::as_table_like_mut)
     {
         dependencies_absolute(table, folder);
     }
@@ -131,9 +139,15 @@ fn text(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Result<DocumentMut, SetupError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SetupError::Read { path: path.into(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| SetupError::Read {
+        path: path.into(),
+        source,
+    })?;
     text.parse()
-        .map_err(|error: toml_edit::TomlError| SetupError::Toml { path: path.into(), message: error.to_string() })
+        .map_err(|error: toml_edit::TomlError| SetupError::Toml {
+            path: path.into(),
+            message: error.to_string(),
+        })
 }
 
 /// An unchanged file keeps its time stamp, so that cargo finds nothing to do.
@@ -141,7 +155,10 @@ pub(crate) fn write_if_changed(path: &Path, text: &str) -> Result<bool, SetupErr
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(false);
     }
-    let write = |source| SetupError::Write { path: path.into(), source };
+    let write = |source| SetupError::Write {
+        path: path.into(),
+        source,
+    };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(write)?;
     }
@@ -165,7 +182,8 @@ mod tests {
              [dependencies.other]\npath = \"../other\"\n",
         )
         .expect("written");
-        let manifest = runner_manifest(&scenarios, Path::new("/simulator"), Path::new("/tokio")).expect("generated");
+        let manifest = runner_manifest(&scenarios, Path::new("/simulator"), Path::new("/tokio"))
+            .expect("generated");
         let root = scenarios.to_string_lossy().into_owned();
         insta::assert_snapshot!(manifest.replace(&root, "SCENARIOS"));
     }

@@ -22,10 +22,18 @@ pub(crate) fn prepare(own_folder: &Path) -> Result<PathBuf, SetupError> {
     let _ = fs::remove_dir_all(&folder);
     copy_folder(&source, &folder)?;
     // Its own lock file, tests and benches would only confuse tools that walk the target folder.
-    for unneeded in ["Cargo.lock", "Cargo.toml.orig", ".cargo-ok", ".cargo_vcs_info.json"] {
+    for unneeded in [
+        "Cargo.lock",
+        "Cargo.toml.orig",
+        ".cargo-ok",
+        ".cargo_vcs_info.json",
+    ] {
         let _ = fs::remove_file(folder.join(unneeded));
     }
-    fs::write(&stamp, VERSION).map_err(|source| SetupError::Write { path: stamp, source })?;
+    fs::write(&stamp, VERSION).map_err(|source| SetupError::Write {
+        path: stamp,
+        source,
+    })?;
     Ok(folder)
 }
 
@@ -34,7 +42,10 @@ fn registry_copy(folder: &Path) -> Result<PathBuf, SetupError> {
     let write = |path: PathBuf, text: &str| {
         fs::write(&path, text).map_err(|source| SetupError::Write { path, source })
     };
-    fs::create_dir_all(folder.join("src")).map_err(|source| SetupError::Write { path: folder.into(), source })?;
+    fs::create_dir_all(folder.join("src")).map_err(|source| SetupError::Write {
+        path: folder.into(),
+        source,
+    })?;
     write(
         folder.join("Cargo.toml"),
         &format!(
@@ -47,8 +58,14 @@ fn registry_copy(folder: &Path) -> Result<PathBuf, SetupError> {
         .args(["metadata", "--format-version", "1", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))
         .output()
-        .map_err(|source| SetupError::Spawn { program: "cargo".into(), source })?;
-    let failed = |hint: String| SetupError::Cargo { what: "metadata (to fetch tokio)", hint };
+        .map_err(|source| SetupError::Spawn {
+            program: "cargo".into(),
+            source,
+        })?;
+    let failed = |hint: String| SetupError::Cargo {
+        what: "metadata (to fetch tokio)",
+        hint,
+    };
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
@@ -69,15 +86,24 @@ pub(crate) fn cargo() -> std::ffi::OsString {
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), SetupError> {
-    let read = |source| SetupError::Read { path: from.to_path_buf(), source };
-    fs::create_dir_all(to).map_err(|source| SetupError::Write { path: to.to_path_buf(), source })?;
+    let read = |source| SetupError::Read {
+        path: from.to_path_buf(),
+        source,
+    };
+    fs::create_dir_all(to).map_err(|source| SetupError::Write {
+        path: to.to_path_buf(),
+        source,
+    })?;
     for entry in fs::read_dir(from).map_err(read)? {
         let entry = entry.map_err(read)?;
         let target = to.join(entry.file_name());
         if entry.file_type().map_err(read)?.is_dir() {
             copy_folder(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), &target).map_err(|source| SetupError::Write { path: target, source })?;
+            fs::copy(entry.path(), &target).map_err(|source| SetupError::Write {
+                path: target,
+                source,
+            })?;
         }
     }
     Ok(())

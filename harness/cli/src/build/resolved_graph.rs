@@ -25,17 +25,33 @@ pub(crate) struct ResolvedGraph {
 /// [`SetupError::Cargo`] with cargo's own words where it does not resolve.
 pub(crate) fn resolve(manifest: &Path, triple: &str) -> Result<ResolvedGraph, SetupError> {
     let output = Command::new(cargo())
-        .args(["metadata", "--format-version", "1", "--filter-platform", triple, "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--filter-platform",
+            triple,
+            "--manifest-path",
+        ])
         .arg(manifest)
         .env("CARGO_ENCODED_RUSTFLAGS", "--cfg\u{1f}madsim")
         .output()
-        .map_err(|source| SetupError::Spawn { program: "cargo".into(), source })?;
+        .map_err(|source| SetupError::Spawn {
+            program: "cargo".into(),
+            source,
+        })?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(SetupError::Cargo { what: "metadata (to resolve the simulated build)", hint: with_advice(words) });
+        return Err(SetupError::Cargo {
+            what: "metadata (to resolve the simulated build)",
+            hint: with_advice(words),
+        });
     }
-    let metadata: Metadata = serde_json::from_slice(&output.stdout)
-        .map_err(|error| SetupError::Cargo { what: "metadata", hint: error.to_string() })?;
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).map_err(|error| SetupError::Cargo {
+            what: "metadata",
+            hint: error.to_string(),
+        })?;
     check(&metadata)
 }
 
@@ -56,7 +72,12 @@ fn check(metadata: &Metadata) -> Result<ResolvedGraph, SetupError> {
         .iter()
         .flat_map(|resolve| resolve.nodes.iter().map(|node| node.id.repr.as_str()))
         .collect();
-    let packages = || metadata.packages.iter().filter(|package| used.contains(package.id.repr.as_str()));
+    let packages = || {
+        metadata
+            .packages
+            .iter()
+            .filter(|package| used.contains(package.id.repr.as_str()))
+    };
     for package in packages() {
         if let Some(error) = refusal(package) {
             return Err(error);
@@ -69,12 +90,20 @@ fn check(metadata: &Metadata) -> Result<ResolvedGraph, SetupError> {
         .filter(|dependency| dependency.path.is_some() && dependency.name != "whitewater")
         .map(|dependency| dependency.name.clone())
         .collect();
-    Ok(ResolvedGraph { has_sqlite: packages().any(|package| package.name.as_str() == "libsqlite3-sys"), under_test })
+    Ok(ResolvedGraph {
+        has_sqlite: packages().any(|package| package.name.as_str() == "libsqlite3-sys"),
+        under_test,
+    })
 }
 
 fn refusal(package: &Package) -> Option<SetupError> {
     let from_registry = package.source.is_some();
-    let refuse = |what: String, help: &str| Some(SetupError::NotSimulated { what, help: help.into() });
+    let refuse = |what: String, help: &str| {
+        Some(SetupError::NotSimulated {
+            what,
+            help: help.into(),
+        })
+    };
     match package.name.as_str() {
         "tokio" if from_registry => refuse(
             format!("the registry's tokio {}", package.version),

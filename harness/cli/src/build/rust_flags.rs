@@ -22,12 +22,19 @@ pub(crate) fn encoded(own: &[String], project: &Path, triple: &str) -> Result<St
 
 fn users(project: &Path, triple: &str) -> Result<Vec<String>, SetupError> {
     if let Ok(encoded) = std::env::var("CARGO_ENCODED_RUSTFLAGS") {
-        return Ok(encoded.split(SEPARATOR).filter(|flag| !flag.is_empty()).map(str::to_owned).collect());
+        return Ok(encoded
+            .split(SEPARATOR)
+            .filter(|flag| !flag.is_empty())
+            .map(str::to_owned)
+            .collect());
     }
     if let Ok(flags) = std::env::var("RUSTFLAGS") {
         return Ok(flags.split_whitespace().map(str::to_owned).collect());
     }
-    let target_variable = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace(['-', '.'], "_"));
+    let target_variable = format!(
+        "CARGO_TARGET_{}_RUSTFLAGS",
+        triple.to_uppercase().replace(['-', '.'], "_")
+    );
     if let Ok(flags) = std::env::var(target_variable) {
         return Ok(flags.split_whitespace().map(str::to_owned).collect());
     }
@@ -40,20 +47,30 @@ fn configuration_files(project: &Path) -> Result<Vec<(PathBuf, Table)>, SetupErr
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
-    let folders = project.ancestors().map(|folder| folder.join(".cargo")).chain(home);
+    let folders = project
+        .ancestors()
+        .map(|folder| folder.join(".cargo"))
+        .chain(home);
     let mut files: Vec<(PathBuf, Table)> = Vec::new();
     for folder in folders {
-        let Some(path) = ["config", "config.toml"].map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
+        let Some(path) = ["config", "config.toml"]
+            .map(|name| folder.join(name))
+            .into_iter()
+            .find(|path| path.is_file())
         else {
             continue;
         };
         if files.iter().any(|(known, _)| *known == path) {
             continue;
         }
-        let text = std::fs::read_to_string(&path).map_err(|source| SetupError::Read { path: path.clone(), source })?;
-        let table = text
-            .parse::<Table>()
-            .map_err(|error| SetupError::Toml { path: path.clone(), message: error.to_string() })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| SetupError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let table = text.parse::<Table>().map_err(|error| SetupError::Toml {
+            path: path.clone(),
+            message: error.to_string(),
+        })?;
         files.push((path, table));
     }
     Ok(files)
@@ -67,7 +84,9 @@ fn from_configuration(files: &[(PathBuf, Table)], triple: &str) -> Result<Vec<St
     for (path, table) in files.iter().rev() {
         if let Some(targets) = table.get("target").and_then(Value::as_table) {
             for (name, target) in targets {
-                let Some(flags) = target.get("rustflags") else { continue };
+                let Some(flags) = target.get("rustflags") else {
+                    continue;
+                };
                 if name == triple {
                     target_flags.extend(list(flags, path, name)?);
                 } else if name.starts_with("cfg(") {
@@ -79,18 +98,36 @@ fn from_configuration(files: &[(PathBuf, Table)], triple: &str) -> Result<Vec<St
             build_flags.extend(list(flags, path, "build")?);
         }
     }
-    Ok(if target_flags.is_empty() { build_flags } else { target_flags })
+    Ok(if target_flags.is_empty() {
+        build_flags
+    } else {
+        target_flags
+    })
 }
 
 /// The cfg expressions that hold for the one platform that simulates; anything else is refused,
 /// because to guess would silently drop a user's flag.
 fn for_cfg(name: &str, flags: &Value, path: &Path) -> Result<Vec<String>, SetupError> {
-    let condition: String = name.chars().filter(|character| !character.is_whitespace()).collect();
+    let condition: String = name
+        .chars()
+        .filter(|character| !character.is_whitespace())
+        .collect();
     match condition.as_str() {
-        "cfg(all())" | "cfg(unix)" | "cfg(linux)" | "cfg(target_os=\"linux\")" | "cfg(target_arch=\"x86_64\")"
-        | "cfg(target_env=\"gnu\")" | "cfg(not(windows))" | "cfg(target_family=\"unix\")" => list(flags, path, name),
-        "cfg(windows)" | "cfg(target_os=\"windows\")" | "cfg(target_os=\"macos\")" | "cfg(target_arch=\"aarch64\")"
-        | "cfg(target_arch=\"wasm32\")" | "cfg(target_env=\"msvc\")" | "cfg(target_env=\"musl\")" => Ok(Vec::new()),
+        "cfg(all())"
+        | "cfg(unix)"
+        | "cfg(linux)"
+        | "cfg(target_os=\"linux\")"
+        | "cfg(target_arch=\"x86_64\")"
+        | "cfg(target_env=\"gnu\")"
+        | "cfg(not(windows))"
+        | "cfg(target_family=\"unix\")" => list(flags, path, name),
+        "cfg(windows)"
+        | "cfg(target_os=\"windows\")"
+        | "cfg(target_os=\"macos\")"
+        | "cfg(target_arch=\"aarch64\")"
+        | "cfg(target_arch=\"wasm32\")"
+        | "cfg(target_env=\"msvc\")"
+        | "cfg(target_env=\"musl\")" => Ok(Vec::new()),
         _ => Err(SetupError::RustFlags {
             place: format!("target.'{name}' in {}", path.display()),
             why: "this condition is not one that can be decided here".into(),
@@ -107,7 +144,11 @@ fn list(flags: &Value, path: &Path, table: &str) -> Result<Vec<String>, SetupErr
         Value::String(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
         Value::Array(items) => items
             .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| refused("an entry is not a string")))
+            .map(|item| {
+                item.as_str()
+                    .map(str::to_owned)
+                    .ok_or_else(|| refused("an entry is not a string"))
+            })
             .collect(),
         _ => Err(refused("it is neither a list nor a string")),
     }
@@ -119,7 +160,10 @@ mod tests {
 
     fn flags(text: &str) -> Result<Vec<String>, SetupError> {
         let table = text.parse::<Table>().expect("TOML");
-        from_configuration(&[(PathBuf::from("config.toml"), table)], "x86_64-unknown-linux-gnu")
+        from_configuration(
+            &[(PathBuf::from("config.toml"), table)],
+            "x86_64-unknown-linux-gnu",
+        )
     }
 
     #[test]
@@ -136,14 +180,25 @@ mod tests {
 
     #[test]
     fn build_flags_count_where_no_target_has_any() {
-        assert_eq!(flags("[build]\nrustflags = \"-Cbuild\"").expect("flags"), ["-Cbuild"]);
+        assert_eq!(
+            flags("[build]\nrustflags = \"-Cbuild\"").expect("flags"),
+            ["-Cbuild"]
+        );
     }
 
     #[test]
     fn what_cannot_be_decided_is_refused_aloud() {
         let error = flags("[target.'cfg(any(foo, bar))']\nrustflags = []").expect_err("refused");
-        assert!(error.to_string().contains("can't merge rust flags from target.'cfg(any(foo, bar))'"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("can't merge rust flags from target.'cfg(any(foo, bar))'"),
+            "{error}"
+        );
         let error = flags("[build]\nrustflags = 3").expect_err("refused");
-        assert!(error.to_string().contains("neither a list nor a string"), "{error}");
+        assert!(
+            error.to_string().contains("neither a list nor a string"),
+            "{error}"
+        );
     }
 }

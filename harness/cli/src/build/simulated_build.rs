@@ -51,13 +51,21 @@ pub(crate) fn build(project: &Project, announce: impl FnOnce(&str)) -> Result<Ru
     let own = project.own_folder();
     let folder = own.join("build");
     let real_tokio = real_tokio::prepare(&own)?;
-    let manifest = manifest::generate(&project.scenarios, &simulator_sources(), &real_tokio, &folder)?;
+    let manifest = manifest::generate(
+        &project.scenarios,
+        &simulator_sources(),
+        &real_tokio,
+        &folder,
+    )?;
     seed_lock_file(project, &folder)?;
     let graph = resolved_graph::resolve(&manifest, TRIPLE)?;
     announce(&graph.under_test.join(", "));
     let flags = rust_flags::encoded(&own_flags(&graph), &project.root, TRIPLE)?;
     let path = compile(&manifest, &project.target.join("sim"), &flags)?;
-    let identity = BuildIdentity { commit: commit(&project.root), lock_hash: file_hash(&folder.join("Cargo.lock"))? };
+    let identity = BuildIdentity {
+        commit: commit(&project.root),
+        lock_hash: file_hash(&folder.join("Cargo.lock"))?,
+    };
     Ok(Runner { path, identity })
 }
 
@@ -65,49 +73,89 @@ pub(crate) fn build(project: &Project, announce: impl FnOnce(&str)) -> Result<Ru
 ///
 /// It is copied only when it changed, so that what cargo completed in the derived one stays.
 fn seed_lock_file(project: &Project, folder: &Path) -> Result<(), SetupError> {
-    let candidates = [project.scenarios.join("Cargo.lock"), project.root.join("Cargo.lock")];
-    let Some(path) = candidates.into_iter().find(|path| path.is_file()) else { return Ok(()) };
-    let text = std::fs::read_to_string(&path).map_err(|source| SetupError::Read { path: path.clone(), source })?;
+    let candidates = [
+        project.scenarios.join("Cargo.lock"),
+        project.root.join("Cargo.lock"),
+    ];
+    let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+        return Ok(());
+    };
+    let text = std::fs::read_to_string(&path).map_err(|source| SetupError::Read {
+        path: path.clone(),
+        source,
+    })?;
     let derived = lock::without_replaced(&path, &text)?;
     let changed = manifest::write_if_changed(&folder.join("Cargo.lock.from-user"), &derived)?;
     let lock = folder.join("Cargo.lock");
     if changed || !lock.is_file() {
-        std::fs::write(&lock, &derived).map_err(|source| SetupError::Write { path: lock, source })?;
+        std::fs::write(&lock, &derived)
+            .map_err(|source| SetupError::Write { path: lock, source })?;
     }
     Ok(())
 }
 
 fn own_flags(graph: &resolved_graph::ResolvedGraph) -> Vec<String> {
-    let mut flags = vec!["--cfg".to_owned(), "madsim".to_owned(), "-Cforce-frame-pointers=yes".to_owned()];
+    let mut flags = vec![
+        "--cfg".to_owned(),
+        "madsim".to_owned(),
+        "-Cforce-frame-pointers=yes".to_owned(),
+    ];
     if graph.has_sqlite {
         flags.extend(["--cfg".to_owned(), "whitewater_sqlite".to_owned()]);
-        flags.extend(WRAPPED.iter().map(|function| format!("-Clink-arg=-Wl,--wrap={function}")));
+        flags.extend(
+            WRAPPED
+                .iter()
+                .map(|function| format!("-Clink-arg=-Wl,--wrap={function}")),
+        );
     }
     flags
 }
 
 fn compile(manifest: &Path, target: &Path, flags: &str) -> Result<PathBuf, SetupError> {
     let mut child = Command::new(real_tokio::cargo())
-        .args(["build", "--profile", "sim", "--target", TRIPLE, "--bin", manifest::RUNNER])
-        .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
+        .args([
+            "build",
+            "--profile",
+            "sim",
+            "--target",
+            TRIPLE,
+            "--bin",
+            manifest::RUNNER,
+        ])
+        .args([
+            "--message-format",
+            "json-render-diagnostics",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .arg("--target-dir")
         .arg(target)
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|source| SetupError::Spawn { program: "cargo".into(), source })?;
+        .map_err(|source| SetupError::Spawn {
+            program: "cargo".into(),
+            source,
+        })?;
     let output = child.stdout.take().map(std::io::BufReader::new);
     let mut executable = None;
     for message in output.into_iter().flat_map(Message::parse_stream).flatten() {
         if let Message::CompilerArtifact(artifact) = message
             && artifact.target.name == manifest::RUNNER
         {
-            executable = artifact.executable.map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
+            executable = artifact
+                .executable
+                .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
         }
     }
-    let status = child.wait().map_err(|source| SetupError::Spawn { program: "cargo".into(), source })?;
-    let failed = |hint: &str| SetupError::Cargo { what: "build (of the simulated build)", hint: hint.into() };
+    let status = child.wait().map_err(|source| SetupError::Spawn {
+        program: "cargo".into(),
+        source,
+    })?;
+    let failed = |hint: &str| SetupError::Cargo {
+        what: "build (of the simulated build)",
+        hint: hint.into(),
+    };
     if !status.success() {
         return Err(failed(
             "its words are above; what the simulated tokio and rdkafka don't offer is listed in sim/tokio/README.md and \
@@ -120,16 +168,29 @@ fn compile(manifest: &Path, target: &Path, flags: &str) -> Result<PathBuf, Setup
 /// The commit of the checkout, `-dirty` where tracked files differ from it.
 pub(crate) fn commit(root: &Path) -> Option<String> {
     let output = Command::new("git")
-        .args(["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"])
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=40",
+            "--exclude=*",
+        ])
         .current_dir(root)
         .stderr(Stdio::null())
         .output()
         .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned()).filter(|text| !text.is_empty())
+    output
+        .status
+        .success()
+        .then(|| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 fn file_hash(path: &Path) -> Result<String, SetupError> {
-    let bytes = std::fs::read(path).map_err(|source| SetupError::Read { path: path.into(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| SetupError::Read {
+        path: path.into(),
+        source,
+    })?;
     Ok(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes)))
 }

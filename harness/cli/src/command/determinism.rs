@@ -22,7 +22,10 @@ use crate::setup_error::SetupError;
 use crate::sweep::{Finished, RunnerPool};
 
 /// Compares seeds 1 to N of each scenario.
-pub(crate) fn determinism(project: &Project, options: &DeterminismOptions) -> Result<ExitCode, SessionError> {
+pub(crate) fn determinism(
+    project: &Project,
+    options: &DeterminismOptions,
+) -> Result<ExitCode, SessionError> {
     interrupt::listen()?;
     let scenarios = session::scenarios(project, &options.names, &["fast", "negative"])?;
     let runner = session::build(project)?;
@@ -30,19 +33,39 @@ pub(crate) fn determinism(project: &Project, options: &DeterminismOptions) -> Re
     let mut first = session::start(project, &runner, jobs, false)?;
     let mut second = session::start(project, &runner, jobs, true)?;
     session::check_pipelines(project, &first, &scenarios)?;
-    console::status("Comparing", &format!("{} scenarios x {} seeds, each twice", scenarios.len(), options.seeds));
+    console::status(
+        "Comparing",
+        &format!(
+            "{} scenarios x {} seeds, each twice",
+            scenarios.len(),
+            options.seeds
+        ),
+    );
 
     let seeds: Vec<u64> = (1..=options.seeds).collect();
     let mut code = ExitCode::Passed;
     for scenario in &scenarios {
         if let Some(path) = session::missing_data(project, scenario) {
-            println!("{:>11}  {:<26} no data: {}", "SKIP", scenario.name, path.display());
+            println!(
+                "{:>11}  {:<26} no data: {}",
+                "SKIP",
+                scenario.name,
+                path.display()
+            );
             continue;
         }
         let plan = |seed| session::plan(scenario, seed, &runner.identity);
         let once = histories(&mut first, scenario, &seeds, &plan);
         let again = under_load(jobs, || histories(&mut second, scenario, &seeds, &plan));
-        code = code.worse(compare(project, scenario, &plan, &once, &again, &mut first, &mut second)?);
+        code = code.worse(compare(
+            project,
+            scenario,
+            &plan,
+            &once,
+            &again,
+            &mut first,
+            &mut second,
+        )?);
         if interrupt::requested() {
             code = ExitCode::Interrupted;
             break;
@@ -118,12 +141,20 @@ fn compare(
     second: &mut RunnerPool,
 ) -> Result<ExitCode, SetupError> {
     let compared = once.keys().filter(|seed| again.contains_key(seed)).count();
-    let different = once.iter().find(|(seed, history)| again.get(seed).is_some_and(|other| other != *history));
+    let different = once
+        .iter()
+        .find(|(seed, history)| again.get(seed).is_some_and(|other| other != *history));
     let Some((&seed, _)) = different else {
-        println!("{:>11}  {:<26} {compared} seeds, each the same twice", "PASS", scenario.name);
+        println!(
+            "{:>11}  {:<26} {compared} seeds, each the same twice",
+            "PASS", scenario.name
+        );
         return Ok(ExitCode::Passed);
     };
-    println!("{:>11}  {:<26} seed {seed}: one plan, two histories", "FAIL", scenario.name);
+    println!(
+        "{:>11}  {:<26} seed {seed}: one plan, two histories",
+        "FAIL", scenario.name
+    );
     let (folder, text) = first_difference(project, scenario, &plan(seed), first, second)?;
     println!("{text}");
     println!("{:>11}  {}", "saved", folder.display());
@@ -139,11 +170,19 @@ fn first_difference(
     second: &mut RunnerPool,
 ) -> Result<(PathBuf, String), SetupError> {
     let short = scenario.name.rsplit('/').next().unwrap_or(&scenario.name);
-    let folder = project.failures().join(format!("determinism-{short}-{}", plan.seed));
-    let write = |source| SetupError::Write { path: folder.clone(), source };
+    let folder = project
+        .failures()
+        .join(format!("determinism-{short}-{}", plan.seed));
+    let write = |source| SetupError::Write {
+        path: folder.clone(),
+        source,
+    };
     std::fs::create_dir_all(&folder).map_err(write)?;
     std::fs::write(folder.join(PLAN), plan.to_json()).map_err(write)?;
-    let (one, two) = (folder.join(format!("once-{TRACE}")), folder.join(format!("again-{TRACE}")));
+    let (one, two) = (
+        folder.join(format!("once-{TRACE}")),
+        folder.join(format!("again-{TRACE}")),
+    );
     first.run_kept(plan, Some(one.clone()), None);
     second.run_kept(plan, Some(two.clone()), None);
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
@@ -159,7 +198,8 @@ fn difference(once: &str, again: &str) -> String {
             (None, None) => break,
             (one, two) if one == two => shared = one,
             (one, two) => {
-                let show = |line: Option<&str>| line.unwrap_or("(the history ends here)").to_owned();
+                let show =
+                    |line: Option<&str>| line.unwrap_or("(the history ends here)").to_owned();
                 return format!(
                     "     shared  {}\n       once  line {number}: {}\n      again  line {number}: {}",
                     show(shared),
@@ -169,7 +209,8 @@ fn difference(once: &str, again: &str) -> String {
             }
         }
     }
-    "     shared  all of the trace; only the final state, or what the first two runs did, differs".to_owned()
+    "     shared  all of the trace; only the final state, or what the first two runs did, differs"
+        .to_owned()
 }
 
 #[cfg(test)]

@@ -10,7 +10,11 @@ use crate::setup_error::SetupError;
 /// Prints a line per scenario; one that can't be read says so and makes the exit code "setup error".
 pub(crate) fn list(project: &Project) -> Result<ExitCode, SetupError> {
     let entries = catalogue::all(project)?;
-    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let width = entries
+        .iter()
+        .map(|entry| entry.name.len())
+        .max()
+        .unwrap_or(0);
     let mut code = ExitCode::Passed;
     for entry in entries {
         match Scenario::read(&entry.path) {
@@ -19,7 +23,10 @@ pub(crate) fn list(project: &Project) -> Result<ExitCode, SetupError> {
                 println!("{:width$}  {:<12} {first}", entry.name, scenario.pipeline);
             }
             Err(error) => {
-                println!("{:width$}  {error}", entry.name);
+                println!(
+                    "{:width$}  can't be read: {error} (`cargo whitewater run {}` shows where)",
+                    entry.name, entry.name
+                );
                 code = ExitCode::Setup;
             }
         }
@@ -41,7 +48,10 @@ mod tests {
 
     #[test]
     fn only_the_first_sentence_in_one_line() {
-        assert_eq!(first_sentence("\nMembers come\nand go. What is lost is lost."), "Members come and go.");
+        assert_eq!(
+            first_sentence("\nMembers come\nand go. What is lost is lost."),
+            "Members come and go."
+        );
         assert_eq!(first_sentence("One sentence."), "One sentence.");
     }
 }

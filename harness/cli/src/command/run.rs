@@ -31,6 +31,9 @@ pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, S
         Some(seed) => vec![seed],
         None => (1..=options.seeds).collect(),
     };
+    if options.require_data {
+        session::require_data(project, &scenarios)?;
+    }
     let runner = session::build(project)?;
     let jobs = session::jobs(options.jobs).min(seeds.len());
     let mut pool = session::start(project, &runner, jobs, false)?;
@@ -42,7 +45,7 @@ pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, S
     let mut summary = Summary::default();
     let mut code = ExitCode::Passed;
     for scenario in &scenarios {
-        let one = run_one(project, &runner, &mut pool, scenario, &seeds, options, &mut reporter)?;
+        let one = run_one(project, &runner, &mut pool, scenario, &seeds, &mut reporter)?;
         summary.add(&one.status, &one.tally, scenario.expect.is_some());
         code = code.worse(one.code);
         if interrupt::requested() {
@@ -66,7 +69,6 @@ fn run_one(
     pool: &mut RunnerPool,
     scenario: &Scenario,
     seeds: &[u64],
-    options: &RunOptions,
     reporter: &mut Reporter,
 ) -> Result<One, SessionError> {
     let demands = Demands {
@@ -75,19 +77,36 @@ fn run_one(
     };
     let mut tally = Tally::default();
     let started = Instant::now();
-    if let Some(path) = session::missing_data(project, scenario) {
-        if options.require_data {
-            return Err(SetupError::NoData { path }.into());
-        }
-        let status = Status::Skipped { why: "no data: --data DIR or WHITEWATER_DATA".to_owned() };
+    if session::missing_data(project, scenario).is_some() {
+        let status = Status::Skipped {
+            why: "no data: --data DIR or WHITEWATER_DATA".to_owned(),
+        };
         reporter.scenario(scenario, &demands, &tally, &status, started.elapsed());
-        return Ok(One { status, tally, code: ExitCode::Passed });
+        return Ok(One {
+            status,
+            tally,
+            code: ExitCode::Passed,
+        });
     }
     let plan = |seed| session::plan(scenario, seed, &runner.identity);
-    let failed = sweep(pool, scenario, seeds, &plan, demands.caught_by, &mut tally, reporter)?;
+    let failed = sweep(
+        pool,
+        scenario,
+        seeds,
+        &plan,
+        demands.caught_by,
+        &mut tally,
+        reporter,
+    )?;
     if interrupt::requested() && tally.seeds == 0 {
-        let status = Status::Skipped { why: "interrupted before a seed had finished".to_owned() };
-        return Ok(One { status, tally, code: ExitCode::Interrupted });
+        let status = Status::Skipped {
+            why: "interrupted before a seed had finished".to_owned(),
+        };
+        return Ok(One {
+            status,
+            tally,
+            code: ExitCode::Interrupted,
+        });
     }
     let status = Status::of(&demands, &tally);
     reporter.scenario(scenario, &demands, &tally, &status, started.elapsed());
@@ -96,13 +115,19 @@ fn run_one(
         Status::Missed { .. } => ExitCode::CheckerFailed,
         Status::Vacuous { .. } => ExitCode::Vacuous,
         Status::Unknown { .. } | Status::Failed { .. } => {
-            failed.as_ref().map_or(ExitCode::Unknown, |(_, verdict)| outcome::exit_code(verdict))
+            failed.as_ref().map_or(ExitCode::Unknown, |(_, verdict)| {
+                outcome::exit_code(verdict)
+            })
         }
     };
     if let Some((plan, verdict)) = failed {
         report_failure(project, pool, scenario, &status, &plan, &verdict, reporter)?;
     }
-    Ok(One { status, tally, code })
+    Ok(One {
+        status,
+        tally,
+        code,
+    })
 }
 
 /// The seed that the report is about: of a negative the first that is caught, else the first that

@@ -19,9 +19,16 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<ExitCode, SetupError> {
         ..tcp::ServeOptions::default()
     })
     .map_err(|source| SetupError::Other {
-        message: format!("can't listen on {}:{}: {source}; another --port may be free", options.host, options.port),
+        message: format!(
+            "can't listen on {}:{}: {source}; another --port may be free",
+            options.host, options.port
+        ),
     })?;
-    eprintln!("    Serving  {} broker(s) at {}", options.brokers, server.bootstrap_servers());
+    eprintln!(
+        "    Serving  {} broker(s) at {}",
+        options.brokers,
+        server.bootstrap_servers()
+    );
     eprintln!("             kept in memory, gone at the end; Ctrl-C stops");
     while !interrupt::requested() {
         std::thread::park_timeout(Duration::from_millis(100));
