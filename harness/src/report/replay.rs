@@ -105,7 +105,13 @@ mod tests {
         let mut verdict = Verdict::unknown("");
         verdict.outcome = Outcome::of(vec![lost]);
         verdict.trace_hash = "9f3c".to_owned() + &"0".repeat(24) + "00e1";
-        insta::assert_snapshot!(end(&verdict, Some(&verdict), Style::Plain), @"");
+        insta::assert_snapshot!(end(&verdict, Some(&verdict), Style::Plain).trim_start_matches('\n'), @r#"
+            lost  trades-3@412  id "IBM-000412", acknowledged to its producer at 12.204 s
+        promised  an acknowledged record is a result, a duplicate, filtered or quarantined
+         because  12.934 s  FAULT      kill worker-2
+           wrong  worker-2 committed offset 450 before any sink commit
+         verdict  completeness: 1 record lost · trace 9f3c…00e1 as saved
+        "#);
     }
 
     #[test]
