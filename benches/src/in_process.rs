@@ -1,0 +1,246 @@
+//! A cluster called as a value, without a network, and the requests to call it with.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::indexmap::IndexMap;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, GroupId, JoinGroupRequest,
+    OffsetCommitRequest, ProduceRequest, RequestKind, ResponseKind, SyncGroupRequest, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::records::{
+    Compression, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Record, RecordBatchEncoder,
+    RecordEncodeOptions, TimestampType,
+};
+use whitewater_cluster::{
+    BrokerConfig, BrokerSettings, Cluster, ClusterConfig, ConnectionId, Now, Output, Request,
+};
+
+/// The topic that is there.
+const TOPIC: &str = "bench";
+const GROUP: &str = "bench";
+/// The one broker, which leads every partition and coordinates every group.
+const BROKER: i32 = 1;
+/// The wall clock of every call.
+const WALL_MS: i64 = 1_700_000_000_000;
+
+/// A cluster of one broker with one topic, and its only client.
+pub struct InProcess {
+    cluster: Cluster,
+    correlation_id: i32,
+    monotonic: Duration,
+}
+
+/// A member of a group that is stable.
+#[derive(Debug, Clone)]
+pub struct Member {
+    id: StrBytes,
+    generation: i32,
+}
+
+impl InProcess {
+    /// A cluster whose topic has that many empty partitions.
+    ///
+    /// # Panics
+    /// If the cluster does not answer at once, here and in every other call.
+    #[must_use]
+    pub fn new(partitions: i32) -> Self {
+        let mut client = Self {
+            cluster: Cluster::new(ClusterConfig {
+                cluster_id: "bench".to_owned(),
+                brokers: vec![BrokerConfig {
+                    id: BROKER,
+                    host: "localhost".to_owned(),
+                    port: 9092,
+                }],
+                settings: BrokerSettings {
+                    group_initial_rebalance_delay_ms: 0,
+                    ..BrokerSettings::default()
+                },
+            }),
+            correlation_id: 0,
+            monotonic: Duration::from_secs(1),
+        };
+        let topic = CreatableTopic::default()
+            .with_name(topic_name())
+            .with_num_partitions(partitions)
+            .with_replication_factor(1);
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]);
+        client.ask(5, request.into());
+        client
+    }
+
+    /// Calls the cluster with one request and takes its answer, as a carrier would.
+    pub fn ask(&mut self, api_version: i16, body: RequestKind) -> ResponseKind {
+        self.correlation_id += 1;
+        let request = Request {
+            connection: ConnectionId(1),
+            correlation_id: self.correlation_id,
+            api_version,
+            client_id: "bench".to_owned(),
+            client_host: "/127.0.0.1".to_owned(),
+            body,
+        };
+        let mut outputs = self.cluster.handle(self.now(), BROKER, request);
+        while outputs.is_empty() {
+            self.monotonic = self
+                .cluster
+                .next_timer()
+                .expect("a request that is not answered waits for a timer");
+            outputs = self.cluster.tick(self.now());
+        }
+        drop(self.cluster.take_events());
+        match outputs.pop() {
+            Some(Output::Response { body, .. }) => body,
+            other => panic!("not a response: {other:?}"),
+        }
+    }
+
+    /// Joins the group as its only member.
+    #[must_use]
+    pub fn join(&mut self) -> Member {
+        self.ask(
+            0,
+            FindCoordinatorRequest::default()
+                .with_key(text(GROUP))
+                .into(),
+        );
+        let protocol = JoinGroupRequestProtocol::default()
+            .with_name(text("range"))
+            .with_metadata(Bytes::new());
+        let join = JoinGroupRequest::default()
+            .with_group_id(GroupId(text(GROUP)))
+            .with_session_timeout_ms(30_000)
+            .with_rebalance_timeout_ms(30_000)
+            .with_protocol_type(text("consumer"))
+            .with_protocols(vec![protocol]);
+        let ResponseKind::JoinGroup(joined) = self.ask(3, join.into()) else {
+            panic!("JoinGroup is answered by JoinGroup");
+        };
+        assert_eq!(joined.error_code, 0);
+        let member = Member {
+            id: joined.member_id,
+            generation: joined.generation_id,
+        };
+        let sync = SyncGroupRequest::default()
+            .with_group_id(GroupId(text(GROUP)))
+            .with_generation_id(member.generation)
+            .with_member_id(member.id.clone());
+        let ResponseKind::SyncGroup(synced) = self.ask(2, sync.into()) else {
+            panic!("SyncGroup is answered by SyncGroup");
+        };
+        assert_eq!(synced.error_code, 0);
+        member
+    }
+
+    /// Produces a batch to partition 0 with `acks=all`.
+    pub fn produce(&mut self, batch: Bytes) {
+        let data = PartitionProduceData::default().with_records(Some(batch));
+        let topic = TopicProduceData::default()
+            .with_name(topic_name())
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(-1)
+            .with_timeout_ms(1_000)
+            .with_topic_data(vec![topic]);
+        let ResponseKind::Produce(response) = self.ask(10, request.into()) else {
+            panic!("Produce is answered by Produce");
+        };
+        assert_eq!(response.responses[0].partition_responses[0].error_code, 0);
+    }
+
+    /// Fetches up to a mebibyte, librdkafka's default, from partition 0.
+    pub fn fetch(&mut self, offset: i64) -> Bytes {
+        let partition = FetchPartition::default()
+            .with_fetch_offset(offset)
+            .with_partition_max_bytes(1 << 20);
+        let topic = FetchTopic::default()
+            .with_topic(topic_name())
+            .with_partitions(vec![partition]);
+        let request = FetchRequest::default()
+            .with_max_wait_ms(500)
+            .with_min_bytes(1)
+            .with_topics(vec![topic]);
+        let ResponseKind::Fetch(mut response) = self.ask(12, request.into()) else {
+            panic!("Fetch is answered by Fetch");
+        };
+        let partition = response.responses.swap_remove(0).partitions.swap_remove(0);
+        assert_eq!(partition.error_code, 0);
+        partition.records.expect("there is something to fetch")
+    }
+
+    /// Commits an offset of every partition in one request.
+    pub fn commit(&mut self, member: &Member, partitions: i32, offset: i64) {
+        let partition = |index| {
+            OffsetCommitRequestPartition::default()
+                .with_partition_index(index)
+                .with_committed_offset(offset)
+        };
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(topic_name())
+            .with_partitions((0..partitions).map(partition).collect());
+        let request = OffsetCommitRequest::default()
+            .with_group_id(GroupId(text(GROUP)))
+            .with_generation_id_or_member_epoch(member.generation)
+            .with_member_id(member.id.clone())
+            .with_topics(vec![topic]);
+        let ResponseKind::OffsetCommit(response) = self.ask(8, request.into()) else {
+            panic!("OffsetCommit is answered by OffsetCommit");
+        };
+        assert_eq!(response.topics[0].partitions[0].error_code, 0);
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: self.monotonic,
+            wall_ms: WALL_MS,
+        }
+    }
+}
+
+/// A v2 record batch as a producer sends it, without compression.
+///
+/// # Panics
+/// Never: what is encoded is complete.
+#[must_use]
+pub fn record_batch(payloads: &[Vec<u8>]) -> Bytes {
+    let record = |(index, payload): (usize, &Vec<u8>)| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: -1,
+        producer_id: NO_PRODUCER_ID,
+        producer_epoch: NO_PRODUCER_EPOCH,
+        timestamp_type: TimestampType::Creation,
+        offset: index as i64,
+        sequence: index as i32,
+        timestamp: WALL_MS,
+        key: None,
+        value: Some(Bytes::from(payload.clone())),
+        headers: IndexMap::default(),
+    };
+    let records: Vec<Record> = payloads.iter().enumerate().map(record).collect();
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    let mut bytes = BytesMut::new();
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("the records are complete");
+    bytes.freeze()
+}
+
+fn topic_name() -> TopicName {
+    TopicName(text(TOPIC))
+}
+
+fn text(text: &'static str) -> StrBytes {
+    StrBytes::from_static_str(text)
+}
