@@ -6,7 +6,7 @@ mod oracle;
 
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_BINANCE};
 use foreign::under_test::Foreign;
-use foreign::{commit_before_processing, no_seen, zombie_claim};
+use foreign::{commit_before_processing, escapes, no_seen, pointer_in_trace, zombie_claim};
 
 whitewater::runner! {
     "trades" => TRADES,
@@ -16,4 +16,6 @@ whitewater::runner! {
     "commit-before-processing" => Foreign(commit_before_processing::run),
     "no-seen" => Foreign(no_seen::run),
     "zombie-claim" => Foreign(zombie_claim::run),
+    "pointer-in-trace" => Foreign(pointer_in_trace::run),
+    "escapes" => Foreign(escapes::run),
 }

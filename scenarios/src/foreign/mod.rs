@@ -3,7 +3,9 @@
 //! They share no code with the bundled pipeline: each is what a stranger's crate would hold.
 
 pub mod commit_before_processing;
+pub mod escapes;
 pub mod no_seen;
+pub mod pointer_in_trace;
 pub mod trade;
 pub mod under_test;
 pub mod zombie_claim;
