@@ -101,7 +101,7 @@ fn meant_by(all: &[Entry], word: &str) -> Vec<Entry> {
             .unwrap_or_default();
         let folder = path
             .parent()
-            .map(|folder| file_name(folder))
+            .map(file_name)
             .filter(|folder| !folder.is_empty());
         let name = folder.map_or_else(|| stem.clone(), |folder| format!("{folder}/{stem}"));
         return vec![Entry {

@@ -21,7 +21,7 @@ impl<S: Sink> Worker<'_, '_, S> {
         let mut wait = self
             .batch
             .linger_left(now, &limits)
-            .map_or(POLL_WAIT_MAX, |left| left.min(POLL_WAIT_MAX));
+            .map_or(POLL_WAIT_MAX, |left| whole_ms(left).min(POLL_WAIT_MAX));
         // Records of lines we don't own fill no batch: the count bounds the loop.
         for _ in 0..limits.records_max {
             if self.batch.is_full(&limits) {
@@ -119,4 +119,11 @@ fn take(
         },
     );
     Ok(())
+}
+
+/// The client cuts a wait to whole milliseconds: what is left of a linger's last one would be no
+/// wait at all, and the loop would spin until it is over.
+fn whole_ms(wait: Duration) -> Duration {
+    let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+    Duration::from_millis(micros.div_ceil(1_000))
 }
