@@ -133,10 +133,11 @@ impl Reporter {
             saved: Some(&saved),
             replay: &replay,
         };
-        let block = if caught {
-            failure.render_caught(self.style)
-        } else {
-            failure.render(self.style)
+        // A seed without an answer has said why in its line.
+        let block = match (failure.violations.is_empty(), caught) {
+            (true, _) => failure.render_saved(self.style),
+            (false, true) => failure.render_caught(self.style),
+            (false, false) => failure.render(self.style),
         };
         println!("{block}");
     }

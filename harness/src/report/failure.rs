@@ -70,16 +70,25 @@ impl Failure<'_> {
             String::new(),
         ];
         lines.extend(found(self.violations, style));
+        lines.extend(self.ends(style));
+        lines.join("\n")
+    }
+
+    /// Only where it is saved and how it is replayed, for a seed that ended without an answer.
+    #[must_use]
+    pub fn render_saved(&self, style: Style) -> String {
+        self.ends(style).join("\n")
+    }
+
+    fn ends(&self, style: Style) -> Vec<String> {
         let ends = [
             ("shrunk", self.shrunk),
             ("saved", self.saved),
             ("replay", Some(self.replay)),
         ];
-        lines.extend(
-            ends.into_iter()
-                .filter_map(|(verb, text)| Some(style.line(Tone::Neutral, verb, text?))),
-        );
-        lines.join("\n")
+        ends.into_iter()
+            .filter_map(|(verb, text)| Some(style.line(Tone::Neutral, verb, text?)))
+            .collect()
     }
 }
 
