@@ -98,12 +98,15 @@ impl Fleet {
         }
     }
 
-    /// Starts a worker, and keeps it running from now on.
+    /// Starts a worker, and keeps it running from now on. One that is still on its way out after
+    /// SIGTERM is started when it has ended.
     pub(super) fn start(&self, name: &str) {
         let (process, host) = self.update(name, |worker| {
             worker.wanted = true;
-            worker.asked = false;
-            worker.error = None;
+            if !process::is_running(worker.process) {
+                worker.asked = false;
+                worker.error = None;
+            }
             (worker.process, worker.host)
         });
         if process::is_running(process) || !host::is_up(host) {
@@ -147,8 +150,8 @@ impl Fleet {
         });
     }
 
-    /// Whether it is to be started again: a supervisor does so with what ended by itself, and
-    /// leaves to the fault what a fault has killed.
+    /// Whether it is to be started again: a supervisor does so with whatever should run. What a
+    /// fault has killed should not, until the fault is over.
     fn note_exit(&self, name: &str, status: &ExitStatus) -> bool {
         let at_ns = u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX);
         let mut inner = self.inner.borrow_mut();
@@ -174,7 +177,7 @@ impl Fleet {
             how,
             asked: asked || killed,
         });
-        wanted && !asked && !killed
+        wanted
     }
 
     /// SIGKILL. Whether there was anything to kill.
