@@ -56,14 +56,9 @@ impl RunnerPool {
     }
 
     fn start_one(&self, index: usize) -> Result<RunnerProcess, SetupError> {
-        let twin = if self.randomised_addresses {
-            "randomised"
-        } else {
-            "runner"
-        };
         RunnerProcess::start(
             &self.executable,
-            &self.logs.join(format!("{twin}-{index}.log")),
+            &log_of(&self.logs, self.randomised_addresses, index),
             self.randomised_addresses,
         )
     }
@@ -114,8 +109,7 @@ impl RunnerPool {
                             break;
                         };
                         let plan = plan_of(seed);
-                        let twin = if randomised { "randomised" } else { "runner" };
-                        let log = logs.join(format!("{twin}-{index}.log"));
+                        let log = log_of(logs, randomised, index);
                         let request = RunRequest {
                             plan: Box::new(plan.clone()),
                             trace: None,
@@ -153,13 +147,23 @@ impl RunnerPool {
             data: self.data.clone(),
             wall_limit_ms: WALL_LIMIT_MS,
         };
-        let log = self.logs.join("runner-0.log");
+        let log = log_of(&self.logs, self.randomised_addresses, 0);
         let (executable, randomised) = (self.executable.clone(), self.randomised_addresses);
         match self.runners.first_mut() {
             Some(slot) => answer_of(slot, &executable, &log, randomised, request),
             None => Answer::Died("no runner was started".into()),
         }
     }
+}
+
+/// Where the runner of this number writes; the twins of `determinism` apart.
+fn log_of(logs: &Path, randomised_addresses: bool, index: usize) -> PathBuf {
+    let twin = if randomised_addresses {
+        "randomised"
+    } else {
+        "runner"
+    };
+    logs.join(format!("{twin}-{index}.log"))
 }
 
 /// A runner that died is replaced for the next plan.
