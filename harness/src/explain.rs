@@ -62,6 +62,9 @@ pub fn explain(violation: &Violation, trace: &[Event]) -> Option<Explanation> {
 /// Adds an explanation to the first violation of each kind; further ones of a kind have the same
 /// cause as a rule.
 pub fn explain_all(violations: &mut [Violation], trace: &[Event]) {
+    if violations.is_empty() {
+        return;
+    }
     let history = History::of(trace);
     let mut explained = BTreeSet::new();
     for violation in violations {

@@ -1,15 +1,19 @@
 //! The history of one run as data: one ordered stream of events that checkers, explanations and
 //! reports read. Nothing here depends on the simulator that wrote it.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline_under_test::RecordPosition;
 
+pub mod fields;
 pub mod filter;
 pub mod story;
+
+use fields::Fields;
 
 /// A field of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,13 +68,13 @@ pub struct Event {
     /// Simulated time since the start of the run, in nanoseconds.
     pub at_ns: u64,
     /// The host of the process that the event belongs to.
-    pub host: String,
+    pub host: Arc<str>,
     /// The process that the event belongs to.
-    pub process: String,
+    pub process: Arc<str>,
     /// What happened, in the vocabulary of [`View`].
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// The details, in the order in which they were written.
-    pub fields: IndexMap<String, Value>,
+    pub fields: Fields,
 }
 
 /// A trace file has a line that is not an event.
@@ -286,7 +290,7 @@ impl Event {
     }
 
     fn known_view(&self) -> Option<View<'_>> {
-        Some(match self.kind.as_str() {
+        Some(match self.kind.as_ref() {
             "produced" => View::Produced(self.position("offset")?),
             "loaded" => View::Loaded {
                 position: self.position("offset")?,
@@ -391,9 +395,9 @@ pub(crate) mod history {
         let (process, host) = process.split_once('@').unwrap_or((process, "host-a"));
         Event {
             at_ns: (at_ms * 1e6).round() as u64,
-            host: host.to_owned(),
-            process: process.to_owned(),
-            kind: kind.to_owned(),
+            host: host.into(),
+            process: process.into(),
+            kind: kind.to_owned().into(),
             fields: fields
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), value.clone()))

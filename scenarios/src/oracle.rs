@@ -36,10 +36,11 @@ pub fn expected(records: &[InputRecord], id: &str, columns: &[(&str, Column)]) -
 fn row(payload: &[u8], id: &str, columns: &[(&str, Column)]) -> Option<Row> {
     let text = std::str::from_utf8(payload).ok()?;
     serde_json::from_str::<serde_json::Value>(text).ok()?;
-    let id = scalar(text, id).filter(|id| !id.is_empty())?;
+    let event: Object<'_> = serde_json::from_str(text).ok()?;
+    let id = scalar(&event, id).filter(|id| !id.is_empty())?;
     let mut values = BTreeMap::new();
     for (name, column) in columns {
-        if let Some(value) = value(text, *column)? {
+        if let Some(value) = value(&event, *column)? {
             values.insert((*name).to_owned(), value);
         }
     }
@@ -47,33 +48,36 @@ fn row(payload: &[u8], id: &str, columns: &[(&str, Column)]) -> Option<Row> {
 }
 
 /// The outer option: whether the record can be processed; the inner one: whether it is null.
-fn value(payload: &str, column: Column) -> Option<Option<String>> {
+fn value(event: &Object<'_>, column: Column) -> Option<Option<String>> {
     Some(match column {
         Column::Null => None,
-        Column::Text(path) => Some(scalar(payload, path)?),
-        Column::Decimal(path) => Some(Number::read(&scalar(payload, path)?)?.show()),
+        Column::Text(path) => Some(scalar(event, path)?),
+        Column::Decimal(path) => Some(Number::read(&scalar(event, path)?)?.show()),
         Column::Product(a, b) => {
-            let (a, b) = (Number::read(&scalar(payload, a)?)?, Number::read(&scalar(payload, b)?)?);
+            let (a, b) = (Number::read(&scalar(event, a)?)?, Number::read(&scalar(event, b)?)?);
             Some(a.times(b)?.show())
         }
         Column::Time(path) => {
-            let time = DateTime::parse_from_rfc3339(&scalar(payload, path)?).ok()?;
+            let time = DateTime::parse_from_rfc3339(&scalar(event, path)?).ok()?;
             Some(time.to_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
         }
     })
 }
 
+/// A JSON object whose values are not read yet.
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
 /// The text of a string or a number at a path like `actor.login`.
-fn scalar(payload: &str, path: &str) -> Option<String> {
-    let mut here = payload.to_owned();
-    for name in path.split('.') {
-        let object: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&here).ok()?;
-        here = object.get(name)?.get().to_owned();
+fn scalar(event: &Object<'_>, path: &str) -> Option<String> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let text = event.get(name)?.get();
+    if let Some(rest) = rest {
+        return scalar(&serde_json::from_str(text).ok()?, rest);
     }
-    if here.starts_with('"') {
-        serde_json::from_str(&here).ok()
+    if text.starts_with('"') {
+        serde_json::from_str(text).ok()
     } else {
-        here.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(here)
+        text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| text.to_owned())
     }
 }
 
@@ -144,6 +148,7 @@ mod tests {
 
     #[test]
     fn a_nested_field_is_found_by_its_path() {
+        let scalar = |text, path| scalar(&serde_json::from_str(text).expect("an object"), path);
         assert_eq!(scalar(r#"{"actor":{"login":"a\"b"}}"#, "actor.login").as_deref(), Some("a\"b"));
         assert_eq!(scalar(r#"{"actor":{"login":null}}"#, "actor.login"), None);
         assert_eq!(scalar(r#"{"price":0.10}"#, "price").as_deref(), Some("0.10"));

@@ -7,28 +7,40 @@ use crate::disk_loss::Loss;
 /// The unit in which a disk keeps or loses a write, in bytes.
 pub(crate) const SECTOR_BYTES: u64 = 512;
 
-/// A write or truncation that no sync has made durable yet.
+/// A write or truncation that no sync has made durable yet, and how to undo it. What it wrote is in
+/// the file, or in what later changes keep to undo themselves: a sync has nothing to copy.
 #[derive(Debug)]
 struct Change {
     /// Position in the order of all changes of the disk.
     sequence: u64,
     kind: ChangeKind,
+    /// The file's length before.
+    bytes_before: usize,
+    /// What was overwritten, or cut off.
+    before: Box<[u8]>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum ChangeKind {
-    Write { offset: u64, data: Box<[u8]> },
+    Write { offset: u64, bytes: usize },
     Truncate { bytes: u64 },
 }
 
-/// The contents of one file, twice: as a process reads them and as they are on the medium.
+/// A change that was undone, and may be done again.
+struct Undone {
+    sequence: u64,
+    kind: ChangeKind,
+    /// What was written.
+    data: Vec<u8>,
+}
+
+/// The contents of one file as a process reads them, and the way back to what is on the medium.
 #[derive(Debug, Default)]
 pub(crate) struct DiskFile {
     contents: Vec<u8>,
-    durable: Vec<u8>,
     unsynced: Vec<Change>,
-    /// The most bytes that `contents` or `durable` held since the last sync. Blocks freed by a
-    /// truncation stay taken until it is durable, or a power loss could need them twice.
+    /// The most bytes that the file held since the last sync. Blocks freed by a truncation stay
+    /// taken until it is durable, or a power loss could need them twice.
     reserved: u64,
     /// Open handles; an unlinked file lives as long as there is one.
     pub(crate) opens: u32,
@@ -51,43 +63,46 @@ impl DiskFile {
 
     /// Copies from `offset` on into `buffer`; returns the bytes copied, fewer at the end of the file.
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let start = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(self.contents.len());
-        let count = buffer.len().min(self.contents.len() - start);
-        buffer[..count].copy_from_slice(&self.contents[start..start + count]);
+        let rest = self.from(offset);
+        let count = buffer.len().min(rest.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
         count
     }
 
+    /// The contents from `offset` on; nothing past the end.
+    fn from(&self, offset: u64) -> &[u8] {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.contents.get(start..).unwrap_or_default()
+    }
+
     pub(crate) fn write(&mut self, sequence: u64, offset: u64, data: &[u8]) {
-        put(&mut self.contents, offset, data);
-        self.reserved = self.reserved_at(self.len());
+        let rest = self.from(offset);
         self.unsynced.push(Change {
             sequence,
             kind: ChangeKind::Write {
                 offset,
-                data: data.into(),
+                bytes: data.len(),
             },
+            bytes_before: self.contents.len(),
+            before: rest[..data.len().min(rest.len())].into(),
         });
+        put(&mut self.contents, offset, data);
+        self.reserved = self.reserved_at(self.len());
     }
 
     pub(crate) fn truncate(&mut self, sequence: u64, bytes: u64) {
-        self.contents.resize(bytes as usize, 0);
-        self.reserved = self.reserved_at(bytes);
         self.unsynced.push(Change {
             sequence,
             kind: ChangeKind::Truncate { bytes },
+            bytes_before: self.contents.len(),
+            before: self.from(bytes).into(),
         });
+        self.contents.resize(bytes as usize, 0);
+        self.reserved = self.reserved_at(bytes);
     }
 
     pub(crate) fn sync(&mut self) {
-        for change in self.unsynced.drain(..) {
-            match change.kind {
-                ChangeKind::Write { offset, data } => put(&mut self.durable, offset, &data),
-                ChangeKind::Truncate { bytes } => self.durable.resize(bytes as usize, 0),
-            }
-        }
-        debug_assert_eq!(self.durable.len(), self.contents.len());
+        self.unsynced.clear();
         self.reserved = self.len();
     }
 
@@ -102,51 +117,75 @@ impl DiskFile {
     pub(crate) fn lose_power(&mut self, loss: &mut Loss<'_>) {
         self.opens = 0;
         if let Some(range) = self.unsynced_range() {
-            self.replay_surviving(range, loss);
+            let undone = self.undo();
+            self.replay_surviving(undone, range, loss);
         }
-        self.contents.clone_from(&self.durable);
         self.reserved = self.len();
     }
 
-    fn replay_surviving(&mut self, range: (u64, u64), loss: &mut Loss<'_>) {
+    /// Goes back to the last sync; gives the changes since then, in their order.
+    fn undo(&mut self) -> Vec<Undone> {
+        let mut undone = Vec::with_capacity(self.unsynced.len());
+        for change in self.unsynced.drain(..).rev() {
+            let (start, data) = match change.kind {
+                ChangeKind::Write { offset, bytes } => {
+                    let start = offset as usize;
+                    (start, self.contents[start..start + bytes].to_vec())
+                }
+                ChangeKind::Truncate { bytes } => (bytes as usize, Vec::new()),
+            };
+            put(&mut self.contents, start as u64, &change.before);
+            self.contents.truncate(change.bytes_before);
+            undone.push(Undone {
+                sequence: change.sequence,
+                kind: change.kind,
+                data,
+            });
+        }
+        undone.reverse();
+        undone
+    }
+
+    fn replay_surviving(&mut self, changes: Vec<Undone>, range: (u64, u64), loss: &mut Loss<'_>) {
         let size_cut = loss.cut(range);
         let mut sector_cuts = BTreeMap::new();
-        let mut size = self.durable.len() as u64;
+        let mut size = self.len();
         // Blocks past a truncation that was lost are not the file's any more: what was written to
         // them afterwards is lost with it.
         let mut lost_from = u64::MAX;
-        for change in self.unsynced.drain(..) {
+        for change in changes {
             match change.kind {
                 ChangeKind::Truncate { bytes } if change.sequence < size_cut => {
-                    self.durable.resize(bytes as usize, 0);
+                    self.contents.resize(bytes as usize, 0);
                     size = bytes;
                 }
                 ChangeKind::Truncate { bytes } => lost_from = lost_from.min(bytes),
-                ChangeKind::Write { offset, data } => {
-                    for (sector, piece_offset, piece) in sectors(offset, &data) {
+                ChangeKind::Write { offset, .. } => {
+                    for (sector, piece_offset, piece) in sectors(offset, &change.data) {
                         let cut = *sector_cuts.entry(sector).or_insert_with(|| loss.cut(range));
                         if change.sequence < cut && (sector + 1) * SECTOR_BYTES <= lost_from {
-                            put(&mut self.durable, piece_offset, piece);
+                            put(&mut self.contents, piece_offset, piece);
                         }
                     }
                     if change.sequence < size_cut {
-                        size = size.max(offset + data.len() as u64);
+                        size = size.max(offset + change.data.len() as u64);
                     }
                 }
             }
         }
-        self.durable.resize(size as usize, 0);
+        self.contents.resize(size as usize, 0);
     }
 }
 
 /// Writes `data` at `offset`, with zeros in a gap before it.
 fn put(contents: &mut Vec<u8>, offset: u64, data: &[u8]) {
     let start = offset as usize;
-    let end = start + data.len();
-    if contents.len() < end {
-        contents.resize(end, 0);
+    if contents.len() < start {
+        contents.resize(start, 0);
     }
-    contents[start..end].copy_from_slice(data);
+    let (inside, past) = data.split_at(data.len().min(contents.len() - start));
+    contents[start..start + inside.len()].copy_from_slice(inside);
+    contents.extend_from_slice(past);
 }
 
 /// Splits a write at sector boundaries: sector number, offset in the file, bytes.

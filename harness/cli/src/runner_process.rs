@@ -15,6 +15,14 @@ use whitewater::verdict::Verdict;
 
 use crate::setup_error::SetupError;
 
+/// How the GNU C library's allocator suits a process that lives for one seed: one heap that grows in
+/// large steps, of huge pages, and is never given back; and long free lists. A quarter of a seed's
+/// time goes into page faults otherwise. Other C libraries ignore it.
+const ALLOCATOR_TUNABLES: &str = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:\
+     glibc.malloc.top_pad=67108864:glibc.malloc.mmap_threshold=1073741824:\
+     glibc.malloc.trim_threshold=2147483647:\
+     glibc.malloc.tcache_count=2000:glibc.malloc.tcache_max=4096";
+
 /// A runner process; dropping it ends the process.
 #[derive(Debug)]
 pub(crate) struct RunnerProcess {
@@ -61,6 +69,7 @@ impl RunnerProcess {
         let mut command = Command::new(executable);
         command
             .env(DESCRIPTOR_VARIABLE, theirs.as_raw_fd().to_string())
+            .env("GLIBC_TUNABLES", allocator_tunables())
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(write)?)
             .stderr(output)
@@ -145,5 +154,13 @@ impl Drop for RunnerProcess {
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
         let _ = self.child.wait();
+    }
+}
+
+/// Ours; what the user set himself comes later, and wins.
+fn allocator_tunables() -> String {
+    match std::env::var("GLIBC_TUNABLES") {
+        Ok(users) if !users.is_empty() => format!("{ALLOCATOR_TUNABLES}:{users}"),
+        _ => ALLOCATOR_TUNABLES.to_owned(),
     }
 }

@@ -111,7 +111,7 @@ impl<'e> History<'e> {
         }
         Step {
             at_ns: first.1,
-            who: delivery.event.process.clone(),
+            who: delivery.event.process.to_string(),
             what: format!(
                 "polls {}-{}@{}",
                 position.topic,
@@ -191,7 +191,7 @@ impl<'e> History<'e> {
     pub(super) fn sink_commits(&self, process: &str, from: usize, until: usize) -> Vec<At<'e>> {
         self.between(from, until)
             .filter(|at| {
-                at.event.process == process && matches!(at.event.view(), View::SinkCommit { .. })
+                *at.event.process == *process && matches!(at.event.view(), View::SinkCommit { .. })
             })
             .collect()
     }
@@ -223,7 +223,7 @@ impl<'e> History<'e> {
     pub(super) fn downs(&self, process: &str, from: usize, until: usize) -> Vec<At<'e>> {
         self.between(from, until)
             .filter(|at| {
-                at.event.process == process
+                *at.event.process == *process
                     && matches!(
                         at.event.view(),
                         View::Process {
@@ -247,7 +247,7 @@ pub(super) fn host_and_process<'e>(at: At<'e>) -> (&'e str, &'e str) {
 pub(super) fn step(at: At<'_>, what: String) -> Step {
     Line {
         at_ns: at.event.at_ns,
-        who: at.event.process.clone(),
+        who: at.event.process.to_string(),
         what,
     }
     .into()

@@ -191,7 +191,7 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
 
 fn fault_hits(trace: &[Event], loaded: &Loaded) -> BTreeMap<String, u64> {
     let mut hits = loaded.fault_hits();
-    for event in trace {
+    for event in of_kind(trace, "fault") {
         if let View::Fault {
             name, phase: "hit", ..
         } = event.view()
@@ -204,7 +204,7 @@ fn fault_hits(trace: &[Event], loaded: &Loaded) -> BTreeMap<String, u64> {
 
 fn probes(trace: &[Event]) -> BTreeMap<String, u64> {
     let mut probes = BTreeMap::new();
-    for event in trace {
+    for event in of_kind(trace, "probe") {
         if let View::Probe { name } = event.view() {
             *probes.entry(name.to_owned()).or_default() += 1;
         }
@@ -212,25 +212,18 @@ fn probes(trace: &[Event]) -> BTreeMap<String, u64> {
     probes
 }
 
+fn of_kind<'e>(trace: &'e [Event], kind: &str) -> impl Iterator<Item = &'e Event> {
+    trace.iter().filter(move |event| event.kind == kind)
+}
+
 fn counters(observation: &Observation, polls: u64) -> BTreeMap<String, u64> {
-    let count = |test: &dyn Fn(&Event) -> bool| {
-        observation.trace.iter().filter(|event| test(event)).count() as u64
-    };
+    let rebalances = of_kind(&observation.trace, "group_state")
+        .filter(|event| event.text("state") == Some("PreparingRebalance"))
+        .count();
     BTreeMap::from([
         ("records".to_owned(), observation.log.len() as u64),
         ("rows".to_owned(), observation.results.len() as u64),
-        (
-            "rebalances".to_owned(),
-            count(&|event| {
-                matches!(
-                    event.view(),
-                    View::GroupState {
-                        state: "PreparingRebalance",
-                        ..
-                    }
-                )
-            }),
-        ),
+        ("rebalances".to_owned(), rebalances as u64),
         ("events".to_owned(), observation.trace.len() as u64),
         ("polls".to_owned(), polls),
     ])

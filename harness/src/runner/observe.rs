@@ -150,9 +150,9 @@ pub(super) fn final_state_hash(observation: &Observation) -> u128 {
 fn owned(event: trace::Event) -> Event {
     Event {
         at_ns: u64::try_from(event.at.as_nanos()).unwrap_or(u64::MAX),
-        host: event.host.to_string(),
-        process: event.process.to_string(),
-        kind: event.kind.to_owned(),
+        host: event.host,
+        process: event.process,
+        kind: event.kind.into(),
         fields: event
             .fields
             .into_iter()
@@ -162,7 +162,7 @@ fn owned(event: trace::Event) -> Event {
                     trace::Value::Text(value) => crate::trace::Value::Text(value),
                     trace::Value::Bool(value) => crate::trace::Value::Bool(value),
                 };
-                (name.to_owned(), value)
+                (name, value)
             })
             .collect(),
     }

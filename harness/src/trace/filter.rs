@@ -1,6 +1,7 @@
 //! Narrows a trace to what a reader asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Event, OffsetCommit, View};
 use crate::pipeline_under_test::RecordPosition;
@@ -37,7 +38,7 @@ impl Filter {
 }
 
 fn is_about(event: &Event, process: &str) -> bool {
-    if event.process == process {
+    if &*event.process == process {
         return true;
     }
     match event.view() {
@@ -60,7 +61,7 @@ struct Way {
     /// The partition that was asked for, if it was one: every record in it is meant.
     whole: Option<(String, i32)>,
     /// Processes that got one of the records and have not written since.
-    holding: BTreeMap<String, bool>,
+    holding: BTreeMap<Arc<str>, bool>,
 }
 
 impl Way {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::{AssignmentChange, Event, OffsetCommit, Value, View};
 
@@ -84,7 +85,7 @@ pub fn tell_part<'e>(
 fn repeats_another(event: &Event) -> bool {
     match event.view() {
         View::Append { .. } => true,
-        View::Produced(_) => event.process == "harness",
+        View::Produced(_) => &*event.process == "harness",
         _ => false,
     }
 }
@@ -178,9 +179,9 @@ pub fn offset_range(first: i64, last: i64) -> String {
 /// Tells single events; knows the processes of the history.
 #[derive(Debug)]
 pub struct Narrator {
-    processes: BTreeSet<String>,
+    processes: BTreeSet<Arc<str>>,
     /// From the ids that the group coordinator gave.
-    process_by_member: BTreeMap<String, String>,
+    process_by_member: BTreeMap<String, Arc<str>>,
 }
 
 impl Narrator {
@@ -221,7 +222,7 @@ impl Narrator {
     /// The event as one line.
     #[must_use]
     pub fn line(&self, event: &Event) -> Line {
-        let mut who = event.process.as_str();
+        let mut who = event.process.as_ref();
         let what = match event.view() {
             View::Produced(position) => format!("produces {position}"),
             View::Loaded { position, id, .. } => format!("loads {position} id \"{id}\""),
@@ -374,9 +375,7 @@ fn other_fields(event: &Event, told: &[&str]) -> String {
     event
         .fields
         .iter()
-        .filter(|(name, value)| {
-            !told.contains(&name.as_str()) && **value != Value::Text(String::new())
-        })
+        .filter(|(name, value)| !told.contains(name) && **value != Value::Text(String::new()))
         .map(|(name, value)| format!(" · {name} {value}"))
         .collect()
 }
@@ -529,9 +528,7 @@ mod tests {
             )
         };
         let mut assigned = assigned(2.0, "worker-2", "assigned", "trades-0", 1);
-        assigned
-            .fields
-            .insert("member_id".to_owned(), "rdkafka-0f46".into());
+        assigned.fields.set("member_id", "rdkafka-0f46".into());
         let history = [joins("rdkafka-0f46"), joins("rdkafka-9b08"), assigned];
         let narrator = Narrator::of(&history);
         let lines: Vec<String> = tell_part(&narrator, &history[..2])

@@ -1,17 +1,18 @@
 //! Claims, starts and releases, each with its audit row.
 
-use rusqlite::{Transaction, params};
+use rusqlite::params;
 
 use crate::clock;
 use crate::sink::{Claim, LastRecord, Progress, SinkError, StartAt, Token};
 use crate::sqlite::SqliteSink;
 use crate::sqlite::connection::{WriteContext, fenced};
 use crate::sqlite::error::sink_error;
+use crate::sqlite::write_transaction::WriteTransaction;
 use crate::topic_partition::TopicPartition;
 
 pub(super) fn claim(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     worker: &str,
     partitions: &[TopicPartition],
 ) -> rusqlite::Result<Vec<Claim>> {
@@ -92,7 +93,7 @@ pub(super) fn start(
 
 fn start_one(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     worker: &str,
     start: &StartAt,
 ) -> rusqlite::Result<()> {
@@ -130,7 +131,7 @@ fn start_one(
 
 pub(super) fn release(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     worker: &str,
     held: &[(TopicPartition, Token)],
     why: &str,
@@ -161,7 +162,7 @@ pub(super) fn release(
 
 fn audit(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     worker: &str,
     change: &str,
     partition: &TopicPartition,

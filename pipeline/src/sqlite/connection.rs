@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock;
 use crate::registry::Definition;
 use crate::sink::{BatchLine, Claim, Receipt, Sink, SinkBatch, SinkError, StartAt, Token};
 use crate::sqlite::error::sink_error;
 use crate::sqlite::schema::{self, ResultSetSql};
+use crate::sqlite::seen::Pruning;
+use crate::sqlite::write_transaction::WriteTransaction;
 use crate::sqlite::{claim, transaction};
 use crate::topic_partition::TopicPartition;
 
@@ -23,6 +26,7 @@ pub struct SqliteSink {
     pub(super) path: PathBuf,
     pub(super) result_set: &'static str,
     pub(super) sql: ResultSetSql,
+    pub(super) pruning: Pruning,
 }
 
 impl SqliteSink {
@@ -44,6 +48,7 @@ impl SqliteSink {
             path: path.to_owned(),
             result_set: definition.name,
             sql: ResultSetSql::new(definition),
+            pruning: Pruning::default(),
         };
         sink.prepare(definition_text)?;
         Ok(sink)
@@ -104,13 +109,13 @@ impl SqliteSink {
     /// Runs `work` in a write transaction of its own.
     pub(super) fn write<T>(
         &mut self,
-        work: impl FnOnce(&WriteContext<'_>, &Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&WriteContext<'_>, &WriteTransaction<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let context = WriteContext {
             result_set: self.result_set,
             sql: &self.sql,
         };
-        let transaction = Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        let transaction = WriteTransaction::begin(&mut self.connection)?;
         let done = work(&context, &transaction)?;
         transaction.commit()?;
         Ok(done)
@@ -127,7 +132,7 @@ impl WriteContext<'_> {
     /// The current token, or 0 for a partition that nobody has claimed.
     pub(super) fn token(
         &self,
-        transaction: &Transaction<'_>,
+        transaction: &WriteTransaction<'_>,
         partition: &TopicPartition,
     ) -> rusqlite::Result<Token> {
         transaction
@@ -143,7 +148,7 @@ impl WriteContext<'_> {
     }
 
     /// How often the result set was built.
-    pub(super) fn build(&self, transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    pub(super) fn build(&self, transaction: &WriteTransaction<'_>) -> rusqlite::Result<i64> {
         transaction
             .prepare_cached("SELECT build FROM result_set WHERE name = ?")?
             .query_row([self.result_set], |row| row.get(0))
@@ -157,6 +162,9 @@ fn configured(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Else every other value bound to a statement prepares it anew (SQLITE_ENABLE_STAT4): the plans
+    // of so few tables don't hang on values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
@@ -198,7 +206,7 @@ impl Sink for SqliteSink {
 /// The partitions among `lines` whose token is not the latest.
 pub(super) fn fenced<'l>(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     lines: impl IntoIterator<Item = (&'l TopicPartition, Token)>,
 ) -> rusqlite::Result<Vec<TopicPartition>> {
     let mut fenced = Vec::new();

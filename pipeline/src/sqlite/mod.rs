@@ -8,6 +8,7 @@ mod reset;
 mod schema;
 mod seen;
 mod transaction;
+mod write_transaction;
 
 pub use connection::SqliteSink;
 pub use read::{Gap, Position, Quarantined, ReadError, Reader, Row};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::{CachedStatement, Transaction, params};
+use rusqlite::{CachedStatement, params};
 use tracing::Level;
 
 use crate::audit::Accounting;
@@ -12,7 +12,8 @@ use crate::sink::{BatchLine, Outcome, Receipt, SinkBatch, SinkError, SinkRecord}
 use crate::sqlite::SqliteSink;
 use crate::sqlite::connection::{WriteContext, fenced, held};
 use crate::sqlite::error::sink_error;
-use crate::sqlite::seen::{self, Seen, SeenIds};
+use crate::sqlite::seen::{Seen, SeenIds};
+use crate::sqlite::write_transaction::WriteTransaction;
 
 /// Why a transaction was rolled back although SQLite was willing.
 enum Refusal {
@@ -44,21 +45,14 @@ fn commit_or_refuse(sink: &mut SqliteSink, batch: &SinkBatch<'_>) -> Result<Rece
         result_set: sink.result_set,
         sql: &sink.sql,
     };
-    let transaction = sink
-        .connection
-        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let fenced = fenced(&context, &transaction, batch.lines.iter().map(held))?;
-    if !fenced.is_empty() {
-        return Err(SinkError::Fenced(fenced).into());
-    }
+    let transaction = WriteTransaction::begin(&mut sink.connection)?;
     for line in batch.lines {
-        check_position(&context, &transaction, line)?;
+        if !advance(&context, &transaction, line)? {
+            return Err(why_not_advanced(&context, &transaction, batch, line)?);
+        }
     }
     let receipt = Writer::new(&context, &transaction, batch)?.write_records()?;
-    for line in batch.lines {
-        advance(&context, &transaction, line)?;
-    }
-    seen::prune(&context, &transaction, batch)?;
+    sink.pruning.prune(&context, &transaction, batch)?;
     receipt.accounting.check().map_err(SinkError::from)?;
     audit(&context, &transaction, batch, &receipt.accounting)?;
     tracing::event!(target: "probe", Level::DEBUG, name = "worker.in_sink_transaction");
@@ -66,12 +60,44 @@ fn commit_or_refuse(sink: &mut SqliteSink, batch: &SinkBatch<'_>) -> Result<Rece
     Ok(receipt)
 }
 
-/// The token says who may write; this says that nothing is skipped or repeated by it.
-fn check_position(
+/// Moves a line's position on. `false` if the token is not the latest, or the sink is not where the
+/// batch begins: the token says who may write, the offset that nothing is skipped or repeated by it.
+fn advance(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     line: &BatchLine,
-) -> Result<(), Refusal> {
+) -> rusqlite::Result<bool> {
+    let advanced = transaction
+        .prepare_cached(
+            "UPDATE position SET next_offset = ?6, last_offset = coalesce(?7, last_offset),
+             last_digest = coalesce(?8, last_digest), last_broker_time_ms = coalesce(?9, last_broker_time_ms)
+             WHERE result_set = ?1 AND topic = ?2 AND partition = ?3 AND token = ?4 AND next_offset = ?5",
+        )?
+        .execute(params![
+            context.result_set,
+            line.partition.topic,
+            line.partition.partition,
+            line.token,
+            line.from_offset,
+            line.next_offset,
+            line.last.map(|last| last.offset),
+            line.last.map(|last| last.digest.cast_signed()),
+            line.last_broker_time_ms,
+        ])?;
+    Ok(advanced == 1)
+}
+
+/// Names every fenced line of the batch; if there is none, the position that does not fit.
+fn why_not_advanced(
+    context: &WriteContext<'_>,
+    transaction: &WriteTransaction<'_>,
+    batch: &SinkBatch<'_>,
+    line: &BatchLine,
+) -> rusqlite::Result<Refusal> {
+    let fenced = fenced(context, transaction, batch.lines.iter().map(held))?;
+    if !fenced.is_empty() {
+        return Ok(Refusal::Sink(SinkError::Fenced(fenced)));
+    }
     let found: Option<i64> = transaction
         .prepare_cached(
             "SELECT next_offset FROM position WHERE result_set = ? AND topic = ? AND partition = ?",
@@ -84,37 +110,11 @@ fn check_position(
             ],
             |row| row.get(0),
         )?;
-    if found == Some(line.from_offset) {
-        return Ok(());
-    }
-    Err(Refusal::Sink(SinkError::Inconsistent {
+    Ok(Refusal::Sink(SinkError::Inconsistent {
         partition: line.partition.clone(),
         expected: line.from_offset,
         found: found.unwrap_or(-1),
     }))
-}
-
-fn advance(
-    context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
-    line: &BatchLine,
-) -> rusqlite::Result<()> {
-    transaction
-        .prepare_cached(
-            "UPDATE position SET next_offset = ?4, last_offset = coalesce(?5, last_offset),
-             last_digest = coalesce(?6, last_digest), last_broker_time_ms = coalesce(?7, last_broker_time_ms)
-             WHERE result_set = ?1 AND topic = ?2 AND partition = ?3",
-        )?
-        .execute(params![
-            context.result_set,
-            line.partition.topic,
-            line.partition.partition,
-            line.next_offset,
-            line.last.map(|last| last.offset),
-            line.last.map(|last| last.digest.cast_signed()),
-            line.last_broker_time_ms,
-        ])
-        .map(drop)
 }
 
 /// Writes the records of a batch and counts what was really written.
@@ -130,7 +130,7 @@ struct Writer<'t, 'b> {
 impl<'t, 'b> Writer<'t, 'b> {
     fn new(
         context: &'t WriteContext<'t>,
-        transaction: &'t Transaction<'_>,
+        transaction: &'t WriteTransaction<'_>,
         batch: &'b SinkBatch<'b>,
     ) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -229,7 +229,7 @@ impl<'t, 'b> Writer<'t, 'b> {
 
 fn audit(
     context: &WriteContext<'_>,
-    transaction: &Transaction<'_>,
+    transaction: &WriteTransaction<'_>,
     batch: &SinkBatch<'_>,
     accounting: &Accounting,
 ) -> rusqlite::Result<()> {
@@ -247,11 +247,10 @@ fn audit(
     transaction
         .prepare_cached(
             "INSERT INTO batch_audit (result_set, build, worker, committed_at_ms, records_in, results, filtered,
-             duplicates, redelivered, quarantined, offsets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             duplicates, redelivered, quarantined, offsets)
+             SELECT name, build, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM result_set WHERE name = ?",
         )?
         .execute(params![
-            context.result_set,
-            context.build(transaction)?,
             batch.worker,
             batch.ingest_time_ms,
             count(accounting.records_in),
@@ -261,6 +260,7 @@ fn audit(
             count(accounting.redelivered),
             count(accounting.quarantined),
             offsets,
+            context.result_set,
         ])
         .map(drop)
 }

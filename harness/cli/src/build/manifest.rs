@@ -72,6 +72,11 @@ fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<S
     profile["debug"] = value("line-tables-only");
     profile["debug-assertions"] = value(true);
     profile["overflow-checks"] = value(true);
+    profile["codegen-units"] = value(1);
+    // What is under test has them on, see `simulated_build`; in libraries and the simulated world
+    // they double a seed's time.
+    profile["package"]["*"]["debug-assertions"] = value(false);
+    profile["package"]["*"]["overflow-checks"] = value(false);
     // Thousands of generated codecs that a simulated cluster never runs: values travel as they are.
     profile["package"]["kafka-protocol"]["opt-level"] = value(1);
     Ok(manifest.to_string())

@@ -16,7 +16,19 @@ pub(crate) struct ResolvedGraph {
     pub(crate) has_sqlite: bool,
     /// The crate under test: the path dependencies of the scenarios crate, for the first line.
     pub(crate) under_test: Vec<String>,
+    /// Every package that comes from a folder and is not the simulator's: the crate under test, and
+    /// what it shares its workspace with.
+    pub(crate) checked: Vec<String>,
 }
+
+/// The packages that a simulated build brings along.
+const OURS: [&str; 5] = [
+    "whitewater",
+    "whitewater-cluster",
+    "whitewater-sim",
+    "rdkafka",
+    "tokio",
+];
 
 /// Resolves the generated manifest (the lock file beside it is completed) and checks the graph.
 ///
@@ -93,6 +105,11 @@ fn check(metadata: &Metadata) -> Result<ResolvedGraph, SetupError> {
     Ok(ResolvedGraph {
         has_sqlite: packages().any(|package| package.name.as_str() == "libsqlite3-sys"),
         under_test,
+        checked: packages()
+            .filter(|package| package.source.is_none() && !OURS.contains(&package.name.as_str()))
+            .filter(|package| root.is_none_or(|root| root.id != package.id))
+            .map(|package| package.name.to_string())
+            .collect(),
     })
 }
 

@@ -61,7 +61,12 @@ pub(crate) fn build(project: &Project, announce: impl FnOnce(&str)) -> Result<Ru
     let graph = resolved_graph::resolve(&manifest, TRIPLE)?;
     announce(&graph.under_test.join(", "));
     let flags = rust_flags::encoded(&own_flags(&graph), &project.root, TRIPLE)?;
-    let path = compile(&manifest, &project.target.join("sim"), &flags)?;
+    let path = compile(
+        &manifest,
+        &project.target.join("sim"),
+        &flags,
+        &graph.checked,
+    )?;
     let identity = BuildIdentity {
         commit: commit(&project.root),
         lock_hash: file_hash(&folder.join("Cargo.lock"))?,
@@ -111,7 +116,12 @@ fn own_flags(graph: &resolved_graph::ResolvedGraph) -> Vec<String> {
     flags
 }
 
-fn compile(manifest: &Path, target: &Path, flags: &str) -> Result<PathBuf, SetupError> {
+fn compile(
+    manifest: &Path,
+    target: &Path,
+    flags: &str,
+    checked: &[String],
+) -> Result<PathBuf, SetupError> {
     let mut child = Command::new(real_tokio::cargo())
         .args([
             "build",
@@ -130,6 +140,7 @@ fn compile(manifest: &Path, target: &Path, flags: &str) -> Result<PathBuf, Setup
         .arg(manifest)
         .arg("--target-dir")
         .arg(target)
+        .args(checks_on(checked))
         .env("CARGO_ENCODED_RUSTFLAGS", flags)
         .stdout(Stdio::piped())
         .spawn()
@@ -163,6 +174,17 @@ fn compile(manifest: &Path, target: &Path, flags: &str) -> Result<PathBuf, Setup
         ));
     }
     executable.ok_or_else(|| failed("cargo named no executable"))
+}
+
+/// Debug assertions and overflow checks in the code under test.
+fn checks_on(packages: &[String]) -> Vec<String> {
+    packages
+        .iter()
+        .flat_map(|package| {
+            ["debug-assertions", "overflow-checks"]
+                .map(|check| format!("--config=profile.sim.package.{package}.{check}=true"))
+        })
+        .collect()
 }
 
 /// The commit of the checkout, `-dirty` where tracked files differ from it.
