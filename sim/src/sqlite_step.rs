@@ -199,9 +199,14 @@ fn wait_while_busy(
 ) -> c_int {
     let mut deadline = None;
     for attempt in 0.. {
-        sqlite_vfs::take_slept();
-        let status = take_time_for(&mut call);
-        let patience = sqlite_vfs::take_slept();
+        let mut patience = Duration::ZERO;
+        let status = take_time_for(|| {
+            sqlite_vfs::take_slept();
+            let status = call();
+            // Before time passes: another process may call SQLite meanwhile.
+            patience = sqlite_vfs::take_slept();
+            status
+        });
         if !repeatable || patience.is_zero() || !is_busy(status, connection) || !may_wait() {
             return status;
         }

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use whitewater_sim::disk_fault::Crash;
 use whitewater_sim::disk_mount::{self, Mount};
 use whitewater_sim::host::{self, HostId};
@@ -190,6 +190,34 @@ fn the_wait_ends_with_the_timeout() {
     let (waited, result) = contend(Duration::from_secs(60), Duration::ZERO);
     assert_eq!(result, Err(ErrorCode::DatabaseBusy));
     assert!(waited < Duration::from_millis(10), "{waited:?}");
+}
+
+#[test]
+fn contending_writers_all_get_their_turn() {
+    // What SQLite asked to sleep was once forgotten where another process called SQLite before the
+    // first one's time had passed: it then saw "database is locked" at once.
+    for seed in 1..=20 {
+        run(seed, async {
+            let (_, writers) = processes(["writer-1", "writer-2", "writer-3"]);
+            for writer in writers {
+                process::start(writer, || async {
+                    let mut connection = open();
+                    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+                    for id in 0..20 {
+                        let transaction = connection
+                            .transaction_with_behavior(TransactionBehavior::Immediate)
+                            .unwrap();
+                        insert(&transaction, id).unwrap();
+                        transaction.commit().unwrap();
+                    }
+                });
+            }
+            for writer in writers {
+                wait_for(writer).await;
+                assert_eq!(process::exit_status(writer), Some(ExitStatus::Ok));
+            }
+        });
+    }
 }
 
 #[test]

@@ -60,6 +60,15 @@ Examples:
     cargo whitewater determinism negative --seeds 20")]
     Determinism(DeterminismOptions),
 
+    /// Makes the small workspace `scenarios/` beside a crate that consumes from Kafka
+    #[command(after_help = "\
+Examples:
+    cargo whitewater init                 for the crate in this folder
+    cargo whitewater init services/orders
+
+Writes scenarios/Cargo.toml, scenarios/src/main.rs and three scenarios; touches nothing that exists.")]
+    Init(InitOptions),
+
     /// Serves the simulated Kafka cluster over TCP, in real time
     #[command(after_help = "\
 Examples:
@@ -137,6 +146,14 @@ pub(crate) struct DeterminismOptions {
     /// Compares seeds 1 to N
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: u64,
+}
+
+/// `init`
+#[derive(Args, Debug)]
+pub(crate) struct InitOptions {
+    /// The crate's folder
+    #[arg(value_name = "FOLDER", default_value = ".")]
+    pub(crate) folder: PathBuf,
 }
 
 /// `serve`

@@ -7,6 +7,7 @@ mod command;
 mod console;
 mod exit_code;
 mod failure;
+mod init;
 mod interrupt;
 mod outcome;
 mod project;
@@ -49,6 +50,7 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
         Command::Determinism(options) => {
             command::determinism::determinism(&Project::find(&cli.project)?, options)?
         }
+        Command::Init(options) => init::init(&options.folder)?,
         Command::Serve(options) => command::serve::serve(options)?,
         Command::Doctor => command::doctor::doctor(Project::find(&cli.project).ok().as_ref()),
     };

@@ -13,6 +13,10 @@ pub(crate) enum SetupError {
     #[diagnostic(help("run inside a project that has one, or name its folder: --scenarios DIR"))]
     NoScenarios { from: PathBuf },
 
+    #[error("can't make scenarios: {what}")]
+    #[diagnostic(help("{help}"))]
+    CantInit { what: String, help: String },
+
     #[error("no scenario is called `{name}`")]
     #[diagnostic(help("{}", match nearest { Some(near) => format!("did you mean `{near}`? `cargo whitewater list` shows them all"), None => "`cargo whitewater list` shows them all".into() }))]
     UnknownScenario {

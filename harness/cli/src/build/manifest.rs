@@ -67,6 +67,9 @@ fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<S
     let patches = &mut manifest["patch"]["crates-io"];
     patches["tokio"] = path_entry(tokio);
     patches["rdkafka"] = path_entry(&simulator.join("sim/rdkafka"));
+    if names_no_path(&manifest, "whitewater") {
+        manifest["patch"]["crates-io"]["whitewater"] = path_entry(&simulator.join("harness"));
+    }
     let profile = &mut manifest["profile"]["sim"];
     profile["inherits"] = value("release");
     profile["debug"] = value("line-tables-only");
@@ -80,6 +83,14 @@ fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<S
     // Thousands of generated codecs that a simulated cluster never runs: values travel as they are.
     profile["package"]["kafka-protocol"]["opt-level"] = value(1);
     Ok(manifest.to_string())
+}
+
+/// Whether a dependency leaves it to `cargo whitewater` where it comes from.
+fn names_no_path(manifest: &DocumentMut, dependency: &str) -> bool {
+    let dependency = manifest
+        .get("dependencies")
+        .and_then(|dependencies| dependencies.get(dependency));
+    dependency.is_some_and(|dependency| dependency.get("path").is_none())
 }
 
 /// Relative paths in a manifest are relative to its folder; the generated one lies elsewhere.
