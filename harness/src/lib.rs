@@ -17,5 +17,6 @@ pub mod runner;
 mod runner_macro;
 pub mod runner_protocol;
 pub mod scenario;
+pub mod shrink;
 pub mod trace;
 pub mod verdict;

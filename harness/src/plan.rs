@@ -115,7 +115,10 @@ pub enum Source {
     Generator {
         /// The kind of records.
         generator: Generator,
-        /// How many.
+        /// Records left out at the begin (by shrinking); those behind them stay as they are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        skip: u64,
+        /// How many after these.
         records: u64,
         /// How many keys they are spread over.
         keys: u64,
@@ -136,6 +139,14 @@ pub enum Source {
         /// the file is read.
         facts: Option<FileFacts>,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What identifies a file's content.

@@ -43,6 +43,7 @@ fn rows<'s>(
     match source {
         Source::Generator {
             generator,
+            skip,
             records,
             keys,
         } => {
@@ -51,7 +52,9 @@ fn rows<'s>(
                 Generator::Activity => activity::generate,
             };
             let mut random = stream(seed, Concern::Records);
-            Ok((generate(*records, *keys, &mut random), GENERATED_ID))
+            let mut rows = generate(skip + records, *keys, &mut random);
+            rows.drain(..*skip as usize);
+            Ok((rows, GENERATED_ID))
         }
         Source::File {
             name,
@@ -108,6 +111,7 @@ mod tests {
             topic: "trades".to_owned(),
             source: Source::Generator {
                 generator,
+                skip: 0,
                 records,
                 keys: 20,
             },

@@ -230,6 +230,7 @@ fn draw_source(load: &Load, random: &mut ChaCha8Rng) -> Source {
     match (&load.generator, &load.file) {
         (Some(generator), _) => Source::Generator {
             generator: *generator,
+            skip: 0,
             records: draw(load.records, 0, random),
             keys: draw(load.keys, DEFAULT_KEYS, random),
         },

@@ -1,0 +1,89 @@
+//! What must stay the same while a plan shrinks: the kind of violation, so of the same checker.
+
+use crate::checker::violation::{Violation, ViolationKind};
+use crate::verdict::{CheckerName, Verdict};
+
+/// A way to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    kind: ViolationKind,
+    /// A panic is told from others by its message: another one is another bug.
+    panic_message: Option<String>,
+}
+
+impl Target {
+    /// What a verdict is about: its first violation, or the first one of the checker that is asked
+    /// for. None if there is none.
+    #[must_use]
+    pub fn of(verdict: &Verdict, checker: Option<CheckerName>) -> Option<Self> {
+        let mut violations = verdict.outcome.violations().iter();
+        let chosen = violations
+            .find(|violation| checker.is_none_or(|name| violation.kind.checker() == name))?;
+        Some(Self {
+            kind: chosen.kind,
+            panic_message: panic_message(chosen),
+        })
+    }
+
+    /// The kind.
+    #[must_use]
+    pub fn kind(&self) -> ViolationKind {
+        self.kind
+    }
+
+    /// Whether a run failed in this way, whatever else it found.
+    #[must_use]
+    pub fn is_met_by(&self, verdict: &Verdict) -> bool {
+        verdict.outcome.violations().iter().any(|violation| {
+            violation.kind == self.kind && panic_message(violation) == self.panic_message
+        })
+    }
+}
+
+/// Numbers in a message (an index, a length) change with the data.
+fn panic_message(violation: &Violation) -> Option<String> {
+    (violation.kind == ViolationKind::Panicked).then(|| {
+        let message = &violation.message;
+        message.chars().filter(|c| !c.is_ascii_digit()).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    fn verdict(violations: &[(ViolationKind, &str)]) -> Verdict {
+        let mut verdict = Verdict::unknown("");
+        let violations = violations
+            .iter()
+            .map(|(kind, message)| Violation::new(*kind, *message));
+        verdict.outcome = Outcome::of(violations.collect());
+        verdict
+    }
+
+    #[test]
+    fn the_same_kind_counts_and_no_other() {
+        let lost = verdict(&[
+            (ViolationKind::Lost, "IBM"),
+            (ViolationKind::NotDrained, "stuck"),
+        ]);
+        let target = Target::of(&lost, None).expect("failed");
+        assert!(target.is_met_by(&verdict(&[(ViolationKind::Lost, "KO")])));
+        assert!(!target.is_met_by(&verdict(&[(ViolationKind::Doubled, "IBM")])));
+        assert!(!target.is_met_by(&verdict(&[])));
+        assert!(!target.is_met_by(&Verdict::unknown("watchdog")));
+
+        let stuck = Target::of(&lost, Some(CheckerName::Liveness)).expect("failed");
+        assert_eq!(stuck.kind(), ViolationKind::NotDrained);
+        assert_eq!(Target::of(&lost, Some(CheckerName::Order)), None);
+    }
+
+    #[test]
+    fn another_panic_is_another_bug() {
+        let panicked = |message| verdict(&[(ViolationKind::Panicked, message)]);
+        let target = Target::of(&panicked("index 7 of 3"), None).expect("failed");
+        assert!(target.is_met_by(&panicked("index 12 of 4")));
+        assert!(!target.is_met_by(&panicked("no sink")));
+    }
+}
