@@ -10,6 +10,7 @@ use crate::scenario::load::Generator;
 
 pub mod bound;
 mod draw;
+pub mod saved;
 pub mod stream;
 
 /// The format of plan files that this version reads and writes.

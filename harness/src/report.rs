@@ -4,6 +4,7 @@
 pub mod failure;
 pub mod number;
 pub mod replay;
+pub mod shrunk;
 pub mod status;
 pub mod style;
 pub mod summary;

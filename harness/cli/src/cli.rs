@@ -49,6 +49,16 @@ Examples:
     cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM")]
     Replay(ReplayOptions),
 
+    /// Makes a saved failing plan as small as it gets, and saves that beside it
+    #[command(after_help = "\
+Examples:
+    cargo whitewater shrink target/whitewater/failures/crash-restart-37
+    cargo whitewater shrink plan.json --budget 60 --jobs 8
+
+The same checker reports the same kind of violation. Without a budget the outcome is the same
+whatever the number of jobs. Ctrl-C saves the smallest plan so far.")]
+    Shrink(ShrinkOptions),
+
     /// Lists the scenarios
     List,
 
@@ -103,6 +113,10 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Shrinks a failure for so much real time; 0 turns it off [default: 30; 0 for a negative's catch]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) shrink_budget: Option<u64>,
+
     /// Fails where a scenario's data file is missing, instead of skipping it
     #[arg(long, env = "WHITEWATER_REQUIRE_DATA", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) require_data: bool,
@@ -134,6 +148,22 @@ pub(crate) struct ReplayOptions {
     /// Writes the whole trace, a JSON object per event, to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+}
+
+/// `shrink`
+#[derive(Args, Debug)]
+pub(crate) struct ShrinkOptions {
+    /// A failure's folder or a saved plan
+    #[arg(value_name = "PLAN")]
+    pub(crate) plan: String,
+
+    /// Ends after so much real time with the smallest plan so far [default: when nothing gets smaller]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) budget: Option<u64>,
+
+    /// Runners at the same time [default: the machine's processors]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
 }
 
 /// `determinism`

@@ -35,3 +35,18 @@ pub(crate) fn seeds_bar(name: &str, seeds: u64) -> ProgressBar {
     bar.set_message(name.to_owned());
     bar
 }
+
+/// A line that says how far something has come whose end is not known; nothing where stderr is no
+/// terminal.
+pub(crate) fn spinner(verb: &'static str) -> ProgressBar {
+    let target = if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
+    let style = ProgressStyle::with_template("{prefix:>11}  {msg} · {pos} runs, {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(None, target).with_style(style);
+    bar.set_prefix(verb);
+    bar
+}

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use whitewater::plan::Plan;
+use whitewater::plan::saved::{Found, SavedPlan};
+use whitewater::shrink::target::Target;
 use whitewater::verdict::Verdict;
 
 use crate::project::Project;
 use crate::runner_process::Answer;
+use crate::saved_file;
 use crate::setup_error::SetupError;
 use crate::sweep::RunnerPool;
 
 /// The names of a failure's files.
-pub(crate) const PLAN: &str = "plan.json";
-pub(crate) const VERDICT: &str = "verdict.json";
+const VERDICT: &str = "verdict.json";
 pub(crate) const TRACE: &str = "trace.jsonl";
 pub(crate) const OUTPUT: &str = "output.txt";
 const BUILD: &str = "build.json";
@@ -35,6 +37,7 @@ pub(crate) fn save(
     pool: &mut RunnerPool,
     plan: &Plan,
     first_verdict: Option<&Verdict>,
+    target: Option<&Target>,
 ) -> Result<PathBuf, SetupError> {
     let short = plan.scenario.rsplit('/').next().unwrap_or(&plan.scenario);
     let folder = project.failures().join(format!("{short}-{}", plan.seed));
@@ -46,7 +49,12 @@ pub(crate) fn save(
         std::fs::remove_dir_all(&folder).map_err(write)?;
     }
     std::fs::create_dir_all(&folder).map_err(write)?;
-    std::fs::write(folder.join(PLAN), plan.to_json()).map_err(write)?;
+    let found = first_verdict.map(|verdict| Found::of(verdict, target));
+    let saved = SavedPlan {
+        found,
+        ..SavedPlan::new(plan.clone())
+    };
+    saved_file::write(&folder.join(saved_file::PLAN), &saved)?;
     let shown = shown(&folder);
     let build = Build {
         commit: plan.commit.as_deref(),
@@ -73,7 +81,7 @@ pub(crate) fn replay_command(folder: &Path) -> String {
 }
 
 /// Relative to the current folder where it lies below: short, and true in the next shell.
-fn shown(folder: &Path) -> PathBuf {
+pub(crate) fn shown(folder: &Path) -> PathBuf {
     let here = std::env::current_dir()
         .ok()
         .and_then(|here| here.canonicalize().ok());

@@ -14,8 +14,10 @@ mod project;
 mod report_handler;
 mod reporter;
 mod runner_process;
+mod saved_file;
 mod session;
 mod setup_error;
+mod shrinking;
 mod sweep;
 
 use clap::Parser;
@@ -45,6 +47,9 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
         Command::Run(options) => command::run::run(&Project::find(&cli.project)?, options)?,
         Command::Replay(options) => {
             command::replay::replay(&Project::find(&cli.project)?, options)?
+        }
+        Command::Shrink(options) => {
+            command::shrink::shrink(&Project::find(&cli.project)?, options)?
         }
         Command::List => command::list::list(&Project::find(&cli.project)?)?,
         Command::Determinism(options) => {

@@ -110,6 +110,7 @@ impl Reporter {
         seed: u64,
         verdict: &Verdict,
         folder: &Path,
+        shrunk: Option<&str>,
         caught: bool,
     ) {
         let replay = replay_command(folder);
@@ -119,6 +120,7 @@ impl Reporter {
                 "scenario": scenario.name,
                 "seed": seed,
                 "violations": verdict.outcome.violations(),
+                "shrunk": shrunk,
                 "saved": folder,
                 "replay": replay,
             }));
@@ -129,7 +131,7 @@ impl Reporter {
             scenario: &scenario.name,
             seed,
             violations: verdict.outcome.violations(),
-            shrunk: None,
+            shrunk,
             saved: Some(&saved),
             replay: &replay,
         };

@@ -106,9 +106,14 @@ pub(crate) fn check_pipelines(
 /// The plan of a seed, signed with the build that will run it.
 pub(crate) fn plan(scenario: &Scenario, seed: u64, identity: &BuildIdentity) -> Plan {
     let mut plan = Plan::draw(scenario, seed);
+    sign(&mut plan, identity);
+    plan
+}
+
+/// Names the build that runs a plan.
+pub(crate) fn sign(plan: &mut Plan, identity: &BuildIdentity) {
     plan.commit.clone_from(&identity.commit);
     plan.lock_hash = Some(identity.lock_hash.clone());
-    plan
 }
 
 /// Where a scenario's data file should be, if it takes one and the file is not there.

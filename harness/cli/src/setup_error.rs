@@ -96,6 +96,12 @@ pub(crate) enum SetupError {
         source: PlanError,
     },
 
+    #[error("nothing to shrink: the plan {} {found}", .path.display())]
+    #[diagnostic(help(
+        "a history belongs to its build: check out the commit that the plan's `commit` field names"
+    ))]
+    NothingToShrink { path: PathBuf, found: String },
+
     #[error("{message}")]
     Other { message: String },
 }

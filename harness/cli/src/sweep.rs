@@ -1,7 +1,8 @@
 //! Many plans over a few runners, results as they come.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use whitewater::plan::Plan;
@@ -63,6 +64,11 @@ impl RunnerPool {
         )
     }
 
+    /// The folder of real data files.
+    pub(crate) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
     /// The names of the pipelines that the runners hold.
     pub(crate) fn pipelines(&self) -> Vec<String> {
         self.first_hello()
@@ -91,25 +97,42 @@ impl RunnerPool {
         &mut self,
         seeds: &[u64],
         plan_of: &(dyn Fn(u64) -> Plan + Sync),
-        mut on_finished: impl FnMut(Finished) -> std::ops::ControlFlow<()>,
+        mut on_finished: impl FnMut(Finished) -> ControlFlow<()>,
+    ) {
+        let plan_at = |index: usize| seeds.get(index).map(|seed| plan_of(*seed));
+        self.each(&plan_at, &interrupt::requested, |index, plan, answer| {
+            let seed = seeds[index];
+            on_finished(Finished { seed, plan, answer })
+        });
+    }
+
+    /// Executes the plans at 0, 1, ... until there is none, begun in this order, and hands on each
+    /// result as it comes. Begins no more of them once `on_finished` or `stopped` says so; what has
+    /// begun is waited for.
+    pub(crate) fn each(
+        &mut self,
+        plan_at: &(dyn Fn(usize) -> Option<Plan> + Sync),
+        stopped: &(dyn Fn() -> bool + Sync),
+        mut on_finished: impl FnMut(usize, Plan, Answer) -> ControlFlow<()>,
     ) {
         let next = AtomicUsize::new(0);
+        let enough = AtomicBool::new(false);
         let executable = self.executable.clone();
         let logs = self.logs.clone();
         let data = self.data.clone();
         let randomised = self.randomised_addresses;
         std::thread::scope(|scope| {
             let (results, received) = mpsc::channel();
-            for (index, slot) in self.runners.iter_mut().enumerate() {
-                let (results, next) = (results.clone(), &next);
+            for (number, slot) in self.runners.iter_mut().enumerate() {
+                let (results, next, enough) = (results.clone(), &next, &enough);
                 let (executable, logs, data) = (&executable, &logs, &data);
                 scope.spawn(move || {
-                    while !interrupt::requested() {
-                        let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    while !enough.load(Ordering::SeqCst) && !stopped() {
+                        let index = next.fetch_add(1, Ordering::SeqCst);
+                        let Some(plan) = plan_at(index) else {
                             break;
                         };
-                        let plan = plan_of(seed);
-                        let log = log_of(logs, randomised, index);
+                        let log = log_of(logs, randomised, number);
                         let request = RunRequest {
                             plan: Box::new(plan.clone()),
                             trace: None,
@@ -118,16 +141,16 @@ impl RunnerPool {
                             wall_limit_ms: WALL_LIMIT_MS,
                         };
                         let answer = answer_of(slot, executable, &log, randomised, request);
-                        if results.send(Finished { seed, plan, answer }).is_err() {
+                        if results.send((index, plan, answer)).is_err() {
                             break;
                         }
                     }
                 });
             }
             drop(results);
-            for finished in received {
-                if on_finished(finished).is_break() {
-                    next.store(seeds.len(), Ordering::Relaxed);
+            for (index, plan, answer) in received {
+                if on_finished(index, plan, answer).is_break() {
+                    enough.store(true, Ordering::SeqCst);
                 }
             }
         });

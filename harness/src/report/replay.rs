@@ -41,19 +41,19 @@ pub fn plan_line(plan: &Plan) -> String {
 
 /// How the replay ended: what was found and the step that went wrong, then the verdict.
 #[must_use]
-pub fn end(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
+pub fn end(replayed: &Verdict, saved_hash: Option<&str>, style: Style) -> String {
     let violations = replayed.outcome.violations();
     let mut lines = found(violations, style);
     if !lines.is_empty() {
         // The story above and what it comes to are two things.
         lines.insert(0, String::new());
     }
-    lines.push(verdict_line(replayed, saved, style));
+    lines.push(verdict_line(replayed, saved_hash, style));
     lines.join("\n")
 }
 
 /// How the replay ended in a word, and whether its history is the saved one.
-fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> String {
+fn verdict_line(replayed: &Verdict, saved_hash: Option<&str>, style: Style) -> String {
     let (tone, found) = match &replayed.outcome {
         Outcome::Passed => (Tone::Good, "passed".to_owned()),
         Outcome::Failed { violations } => (Tone::Bad, headline(violations)),
@@ -64,13 +64,10 @@ fn verdict_line(replayed: &Verdict, saved: Option<&Verdict>, style: Style) -> St
         _ => "none".to_owned(),
     };
     let hash = short(&replayed.trace_hash);
-    let compared = match saved {
+    let compared = match saved_hash {
         None => format!("trace {hash}"),
-        Some(saved) if saved.trace_hash == replayed.trace_hash => format!("trace {hash} as saved"),
-        Some(saved) => format!(
-            "trace {hash} differs from the saved {}",
-            short(&saved.trace_hash)
-        ),
+        Some(saved) if saved == replayed.trace_hash => format!("trace {hash} as saved"),
+        Some(saved) => format!("trace {hash} differs from the saved {}", short(saved)),
     };
     style.line(tone, "verdict", &format!("{found} · {compared}"))
 }
@@ -105,7 +102,7 @@ mod tests {
         let mut verdict = Verdict::unknown("");
         verdict.outcome = Outcome::of(vec![lost]);
         verdict.trace_hash = "9f3c".to_owned() + &"0".repeat(24) + "00e1";
-        insta::assert_snapshot!(end(&verdict, Some(&verdict), Style::Plain).trim_start_matches('\n'), @r#"
+        insta::assert_snapshot!(end(&verdict, Some(&verdict.trace_hash), Style::Plain).trim_start_matches('\n'), @r#"
             lost  trades-3@412  id "IBM-000412", acknowledged to its producer at 12.204 s
         promised  an acknowledged record is a result, a duplicate, filtered or quarantined
          because  12.934 s  FAULT      kill worker-2
@@ -122,8 +119,8 @@ mod tests {
         let mut other = saved.clone();
         other.trace_hash = "1111".to_owned() + &"0".repeat(28);
         let lines = [
-            verdict_line(&saved, Some(&saved), Style::Plain),
-            verdict_line(&other, Some(&saved), Style::Plain),
+            verdict_line(&saved, Some(&saved.trace_hash), Style::Plain),
+            verdict_line(&other, Some(&saved.trace_hash), Style::Plain),
             verdict_line(&saved, None, Style::Plain),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"

@@ -10,15 +10,15 @@ use whitewater::trace::filter::Filter;
 use whitewater::trace::story::{self, Narrator};
 use whitewater::verdict::Verdict;
 
-use crate::build::simulated_build::BuildIdentity;
 use crate::cli::ReplayOptions;
 use crate::console;
 use crate::exit_code::ExitCode;
-use crate::failure::{OUTPUT, PLAN, VERDICT};
+use crate::failure::OUTPUT;
 use crate::interrupt;
 use crate::outcome;
 use crate::project::Project;
 use crate::runner_process::Answer;
+use crate::saved_file;
 use crate::session::{self, SessionError};
 use crate::setup_error::SetupError;
 
@@ -29,7 +29,8 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     let plan_like = options.what.ends_with(".json") || Path::new(&options.what).exists();
     let saved = plan_like && options.seed.is_none();
     let known = if saved {
-        Some(read_saved(Path::new(&options.what))?)
+        let path = saved_file::to_replay(Path::new(&options.what));
+        Some(saved_file::read(&path)?)
     } else {
         None
     };
@@ -42,10 +43,10 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
         )?),
     };
     let runner = session::build(project)?;
-    let (plan, verdict) = match (known, scenario.as_deref()) {
-        (Some((plan, verdict)), _) => {
-            announce_build(&plan, &runner.identity);
-            (plan, verdict)
+    let (plan, found) = match (known, scenario.as_deref()) {
+        (Some(saved), _) => {
+            saved_file::announce_build(&saved, &runner.identity);
+            (saved.plan, saved.found)
         }
         (None, Some([scenario])) => (
             session::plan(scenario, options.seed.unwrap_or(1), &runner.identity),
@@ -76,7 +77,8 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     let events = whitewater::trace::parse_lines(&text).map_err(|error| SetupError::Other {
         message: error.to_string(),
     })?;
-    tell(&plan, &events, &filter, &replayed, verdict.as_ref());
+    let saved_hash = found.map(|found| found.trace_hash);
+    tell(&plan, &events, &filter, &replayed, saved_hash.as_deref());
     Ok(outcome::exit_code(&replayed))
 }
 
@@ -85,7 +87,7 @@ fn tell(
     events: &[Event],
     filter: &Filter,
     replayed: &Verdict,
-    saved: Option<&Verdict>,
+    saved_hash: Option<&str>,
 ) {
     let mut out = std::io::stdout().lock();
     // A reader that stops reading (`| head`) is no failure of the replay.
@@ -98,60 +100,8 @@ fn tell(
     let _ = writeln!(
         out,
         "{}",
-        replay::end(replayed, saved, console::style(&out))
+        replay::end(replayed, saved_hash, console::style(&out))
     );
-}
-
-fn read_saved(path: &Path) -> Result<(Plan, Option<Verdict>), SetupError> {
-    let (plan_path, folder) = if path.is_dir() {
-        (path.join(PLAN), path.to_path_buf())
-    } else {
-        (
-            path.to_path_buf(),
-            path.parent().map(Path::to_path_buf).unwrap_or_default(),
-        )
-    };
-    let text = std::fs::read_to_string(&plan_path).map_err(|source| SetupError::Read {
-        path: plan_path.clone(),
-        source,
-    })?;
-    let plan = Plan::from_json(&text).map_err(|source| SetupError::Plan {
-        path: plan_path,
-        source,
-    })?;
-    let verdict = std::fs::read_to_string(folder.join(VERDICT)).ok();
-    Ok((
-        plan,
-        verdict.and_then(|text| serde_json::from_str(&text).ok()),
-    ))
-}
-
-/// A plan's history belongs to the build that made it.
-fn announce_build(plan: &Plan, identity: &BuildIdentity) {
-    let same_lock = plan.lock_hash.as_deref() == Some(identity.lock_hash.as_str());
-    let same_commit = plan.commit.is_some() && plan.commit == identity.commit;
-    let clean = identity
-        .commit
-        .as_deref()
-        .is_some_and(|commit| !commit.ends_with("-dirty"));
-    match (same_commit, same_lock) {
-        (true, true) if clean => console::status("Build", "same commit, same lock file"),
-        (true, true) => console::status(
-            "Build",
-            "same commit and lock file, with uncommitted changes: the history may differ",
-        ),
-        (true, false) => console::status(
-            "Build",
-            "another lock file than the plan's: the history may differ",
-        ),
-        (false, _) => {
-            let commit = plan.commit.as_deref().unwrap_or("none known");
-            console::status(
-                "Build",
-                &format!("another commit than the plan's ({commit}): the history may differ"),
-            );
-        }
-    }
 }
 
 fn filter(options: &ReplayOptions) -> Result<Filter, SetupError> {

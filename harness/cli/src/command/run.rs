@@ -1,13 +1,14 @@
 //! `run`: scenarios over seeds, a line each, a summary at the end.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use whitewater::plan::Plan;
 use whitewater::report::status::{Demands, Status};
 use whitewater::report::summary::Summary;
 use whitewater::report::tally::Tally;
 use whitewater::scenario::Scenario;
+use whitewater::shrink::target::Target;
 use whitewater::verdict::{CheckerName, Verdict};
 
 use crate::build::simulated_build::Runner;
@@ -19,8 +20,10 @@ use crate::outcome;
 use crate::project::Project;
 use crate::reporter::Reporter;
 use crate::runner_process::Answer;
+use crate::saved_file;
 use crate::session::{self, SessionError};
 use crate::setup_error::SetupError;
+use crate::shrinking;
 use crate::sweep::{Finished, RunnerPool};
 
 /// Runs what the options name. The exit code is the worst of the scenarios'.
@@ -45,7 +48,15 @@ pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, S
     let mut summary = Summary::default();
     let mut code = ExitCode::Passed;
     for scenario in &scenarios {
-        let one = run_one(project, &runner, &mut pool, scenario, &seeds, &mut reporter)?;
+        let one = run_one(
+            project,
+            options,
+            &runner,
+            &mut pool,
+            scenario,
+            &seeds,
+            &mut reporter,
+        )?;
         summary.add(&one.status, &one.tally, scenario.expect.is_some());
         code = code.worse(one.code);
         if interrupt::requested() {
@@ -65,6 +76,7 @@ struct One {
 
 fn run_one(
     project: &Project,
+    options: &RunOptions,
     runner: &Runner,
     pool: &mut RunnerPool,
     scenario: &Scenario,
@@ -121,7 +133,9 @@ fn run_one(
         }
     };
     if let Some((plan, verdict)) = failed {
-        report_failure(project, pool, scenario, &status, &plan, &verdict, reporter)?;
+        report_failure(
+            project, options, pool, scenario, &status, &plan, &verdict, reporter,
+        )?;
     }
     Ok(One {
         status,
@@ -173,8 +187,13 @@ fn sweep(
     }
 }
 
+/// Real time for shrinking a failure, unless the options say otherwise.
+const SHRINK_BUDGET_S: u64 = 30;
+
+/// Saves what failed, shrinks it where that is asked for, and tells it.
 fn report_failure(
     project: &Project,
+    options: &RunOptions,
     pool: &mut RunnerPool,
     scenario: &Scenario,
     status: &Status,
@@ -182,8 +201,25 @@ fn report_failure(
     verdict: &Verdict,
     reporter: &mut Reporter,
 ) -> Result<(), SetupError> {
-    let folder = failure::save(project, pool, plan, Some(verdict))?;
     let caught = *status == Status::Passed;
-    reporter.failure(scenario, plan.seed, verdict, &folder, caught);
+    let checker = scenario.expect.as_ref().map(|expect| expect.caught_by);
+    let target = Target::of(verdict, checker.filter(|_| caught));
+    let folder = failure::save(project, pool, plan, Some(verdict), target.as_ref())?;
+    let budget_s = options
+        .shrink_budget
+        .unwrap_or(if caught { 0 } else { SHRINK_BUDGET_S });
+    let mut shrunk = None;
+    if let Some(target) = target.filter(|_| budget_s > 0 && !interrupt::requested()) {
+        let whole = saved_file::read(&folder.join(saved_file::PLAN))?;
+        let budget = Some(Duration::from_secs(budget_s));
+        shrunk = shrinking::shrink(pool, &whole, &target, budget)?;
+    }
+    if let Some(shrunk) = &shrunk {
+        saved_file::write(&folder.join(saved_file::SHRUNK), &shrunk.saved)?;
+    }
+    // The story of the small plan is the one that the replay tells.
+    let told = shrunk.as_ref().map_or(verdict, |shrunk| &shrunk.verdict);
+    let sentence = shrunk.as_ref().map(|shrunk| shrunk.sentence.as_str());
+    reporter.failure(scenario, plan.seed, told, &folder, sentence, caught);
     Ok(())
 }
