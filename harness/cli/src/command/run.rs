@@ -132,10 +132,8 @@ fn run_one(
             })
         }
     };
-    if let Some((plan, verdict)) = failed {
-        report_failure(
-            project, options, pool, scenario, &status, &plan, &verdict, reporter,
-        )?;
+    if let Some(failed) = failed {
+        report_failure(project, options, pool, scenario, &status, &failed, reporter)?;
     }
     Ok(One {
         status,
@@ -197,8 +195,7 @@ fn report_failure(
     pool: &mut RunnerPool,
     scenario: &Scenario,
     status: &Status,
-    plan: &Plan,
-    verdict: &Verdict,
+    (plan, verdict): &(Plan, Verdict),
     reporter: &mut Reporter,
 ) -> Result<(), SetupError> {
     let caught = *status == Status::Passed;
