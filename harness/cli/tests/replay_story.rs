@@ -87,7 +87,7 @@ fn a_lost_record() {
     if !wanted() {
         return;
     }
-    let (id, story) = story("negative/commit-before-processing", "1");
+    let (id, story) = story("negative/commit-before-processing", "4");
     answers_the_three_questions(&id, "lost", &story);
     insta::assert_snapshot!(story);
 }
