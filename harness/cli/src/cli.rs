@@ -1,10 +1,13 @@
 //! The command line: what people type, with examples.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit_code::TABLE;
+use crate::gate::shard::Shard;
+use crate::gate::time_budget;
 
 /// Proves a Kafka data pipeline right before production does.
 #[derive(Debug, Parser)]
@@ -38,7 +41,11 @@ Examples:
     cargo whitewater run rebalance-storm --seeds 500
     cargo whitewater run crash-restart --seed 37      one history, again
     cargo whitewater run negative                     bugs that must be caught
-    cargo whitewater run --json > events.jsonl")]
+    cargo whitewater run --time-budget 15m --fail-fast --junit junit.xml
+    cargo whitewater run --json > events.jsonl
+
+First come the plans in scenarios/regressions, those of the named scenarios or all. What
+scenarios/known-failures.toml lists may fail.")]
     Run(RunOptions),
 
     /// Tells one history in simulated time: a saved plan, or a scenario and a seed
@@ -48,6 +55,14 @@ Examples:
     cargo whitewater replay crash-restart --seed 37 --process worker-2 --from 12s
     cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM")]
     Replay(ReplayOptions),
+
+    /// Judges a sweep whose shards ran apart, as if one machine had run it
+    #[command(after_help = "\
+Examples:
+    cargo whitewater run --shard 1/2 --events 1.jsonl      on one machine
+    cargo whitewater run --shard 2/2 --events 2.jsonl      on another
+    cargo whitewater merge 1.jsonl 2.jsonl --junit junit.xml")]
+    Merge(MergeOptions),
 
     /// Makes a saved failing plan as small as it gets, and saves that beside it
     #[command(after_help = "\
@@ -97,21 +112,36 @@ pub(crate) struct RunOptions {
     #[arg(value_name = "SCENARIO")]
     pub(crate) names: Vec<String>,
 
-    /// Runs seeds 1 to N
-    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) seeds: u64,
+    /// Runs seeds 1 to N [default: 100, or as many as there is time for; MADSIM_TEST_NUM]
+    #[arg(long, value_name = "N", conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
 
-    /// Runs this one seed
+    /// Runs this one seed [default: MADSIM_TEST_SEED]
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
 
-    /// Runners at the same time [default: the machine's processors]
+    /// Begins with a seed made of the commit, so that each commit sweeps other seeds
+    #[arg(long, conflicts_with = "seed")]
+    pub(crate) seed_from_commit: bool,
+
+    /// Runs the I-th of N parts of the seeds (2/5); `merge` judges the whole
+    #[arg(long, value_name = "I/N", conflicts_with = "seed")]
+    pub(crate) shard: Option<Shard>,
+
+    /// Begins no seed after so much real time (90, 90s, 15m, 2h), shared by the scenarios
+    #[arg(long, value_name = "TIME", value_parser = time_budget::parse)]
+    pub(crate) time_budget: Option<Duration>,
+
+    /// Ends at the first failure
+    #[arg(long)]
+    pub(crate) fail_fast: bool,
+
+    /// Runners at the same time [default: MADSIM_TEST_JOBS, or the machine's processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
 
-    /// Prints one JSON object per line instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
 
     /// Shrinks a failure for so much real time; 0 turns it off [default: 30; 0 for a negative's catch]
     #[arg(long, value_name = "SECONDS")]
@@ -120,6 +150,33 @@ pub(crate) struct RunOptions {
     /// Fails where a scenario's data file is missing, instead of skipping it
     #[arg(long, env = "WHITEWATER_REQUIRE_DATA", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) require_data: bool,
+}
+
+/// How a run is written down.
+#[derive(Args, Debug)]
+pub(crate) struct ReportOptions {
+    /// Prints one JSON object per line instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Writes the same JSON lines to this file; `merge` reads it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+
+    /// Writes JUnit's XML to this file: a suite per scenario, a case per seed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+/// `merge`
+#[derive(Args, Debug)]
+pub(crate) struct MergeOptions {
+    /// What each shard wrote with --events
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportOptions,
 }
 
 /// `replay`

@@ -21,7 +21,7 @@ pub(crate) fn style(stream: &impl IsTerminal) -> Style {
 }
 
 /// A bar over the seeds of one scenario; nothing where stderr is no terminal.
-pub(crate) fn seeds_bar(name: &str, seeds: u64) -> ProgressBar {
+pub(crate) fn seeds_bar(name: &str, seeds: Option<u64>) -> ProgressBar {
     let target = if std::io::stderr().is_terminal() {
         ProgressDrawTarget::stderr()
     } else {
@@ -30,7 +30,7 @@ pub(crate) fn seeds_bar(name: &str, seeds: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{prefix:>11}  {msg} {bar:32} {pos}/{len} seeds, {eta} left")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(seeds), target).with_style(style);
+    let bar = ProgressBar::with_draw_target(seeds, target).with_style(style);
     bar.set_prefix("Running");
     bar.set_message(name.to_owned());
     bar

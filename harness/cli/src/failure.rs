@@ -29,38 +29,40 @@ struct Build<'a> {
     command: String,
 }
 
-/// Runs the plan once more, keeping trace and output, and writes everything below the project's
-/// failures folder, whose path it returns (relative to the current folder where it lies below). The
-/// plan is written first, so that nothing is lost if the runner dies.
+/// Where a failure of this scenario or regression and seed is saved.
+pub(crate) fn folder(project: &Project, name: &str, seed: u64) -> PathBuf {
+    let short = name.rsplit('/').next().unwrap_or(name);
+    project.failures().join(format!("{short}-{seed}"))
+}
+
+/// Runs the plan once more, keeping trace and output, and writes everything to `folder`. The plan is
+/// written first, so that nothing is lost if the runner dies.
 pub(crate) fn save(
-    project: &Project,
+    folder: &Path,
     pool: &mut RunnerPool,
     plan: &Plan,
     first_verdict: Option<&Verdict>,
     target: Option<&Target>,
-) -> Result<PathBuf, SetupError> {
-    let short = plan.scenario.rsplit('/').next().unwrap_or(&plan.scenario);
-    let folder = project.failures().join(format!("{short}-{}", plan.seed));
+) -> Result<(), SetupError> {
     let write = |source| SetupError::Write {
-        path: folder.clone(),
+        path: folder.to_path_buf(),
         source,
     };
     if folder.exists() {
-        std::fs::remove_dir_all(&folder).map_err(write)?;
+        std::fs::remove_dir_all(folder).map_err(write)?;
     }
-    std::fs::create_dir_all(&folder).map_err(write)?;
+    std::fs::create_dir_all(folder).map_err(write)?;
     let found = first_verdict.map(|verdict| Found::of(verdict, target));
     let saved = SavedPlan {
         found,
         ..SavedPlan::new(plan.clone())
     };
     saved_file::write(&folder.join(saved_file::PLAN), &saved)?;
-    let shown = shown(&folder);
     let build = Build {
         commit: plan.commit.as_deref(),
         lock_hash: plan.lock_hash.as_deref(),
         whitewater: env!("CARGO_PKG_VERSION"),
-        command: replay_command(&shown),
+        command: replay_command(&shown(folder)),
     };
     write_json(&folder.join(BUILD), &build)?;
     if let Some(verdict) = first_verdict {
@@ -71,8 +73,7 @@ pub(crate) fn save(
         Answer::Verdict(verdict) => *verdict,
         Answer::Refused(why) | Answer::Died(why) => Verdict::unknown(why),
     };
-    write_json(&folder.join(VERDICT), first_verdict.unwrap_or(&verdict))?;
-    Ok(shown)
+    write_json(&folder.join(VERDICT), first_verdict.unwrap_or(&verdict))
 }
 
 /// The one command that reproduces a failure.

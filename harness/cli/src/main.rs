@@ -7,6 +7,7 @@ mod command;
 mod console;
 mod exit_code;
 mod failure;
+mod gate;
 mod init;
 mod interrupt;
 mod outcome;
@@ -19,6 +20,7 @@ mod session;
 mod setup_error;
 mod shrinking;
 mod sweep;
+mod sweep_run;
 
 use clap::Parser;
 
@@ -48,6 +50,7 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
         Command::Replay(options) => {
             command::replay::replay(&Project::find(&cli.project)?, options)?
         }
+        Command::Merge(options) => command::merge::merge(options)?,
         Command::Shrink(options) => {
             command::shrink::shrink(&Project::find(&cli.project)?, options)?
         }

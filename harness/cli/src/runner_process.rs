@@ -42,6 +42,20 @@ pub(crate) enum Answer {
     Died(String),
 }
 
+impl Answer {
+    /// A runner that is gone leaves the seed without an answer.
+    ///
+    /// # Errors
+    /// The plan could not be executed at all.
+    pub(crate) fn into_verdict(self) -> Result<Verdict, SetupError> {
+        match self {
+            Self::Verdict(verdict) => Ok(*verdict),
+            Self::Died(why) => Ok(Verdict::unknown(why)),
+            Self::Refused(message) => Err(SetupError::Other { message }),
+        }
+    }
+}
+
 impl RunnerProcess {
     /// Starts a runner and reads its hello. Its own output goes to `log`.
     pub(crate) fn start(

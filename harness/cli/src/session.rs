@@ -55,6 +55,12 @@ pub(crate) fn scenarios(
         .collect::<Result<_, _>>()?)
 }
 
+/// The names of all scenarios of the project.
+pub(crate) fn scenario_names(project: &Project) -> Result<Vec<String>, SetupError> {
+    let all = catalogue::all(project)?;
+    Ok(all.into_iter().map(|entry| entry.name).collect())
+}
+
 /// Builds the runner, saying so.
 pub(crate) fn build(project: &Project) -> Result<Runner, SetupError> {
     simulated_build::build(project, |under_test| {

@@ -58,6 +58,10 @@ pub(crate) enum SetupError {
     #[diagnostic(help("{help}"))]
     NotSimulated { what: String, help: String },
 
+    #[error("can't use {}: {message}", .path.display())]
+    #[diagnostic(help("each [[known]] entry has scenario, kinds, perhaps seeds, and why"))]
+    KnownFailures { path: PathBuf, message: String },
+
     #[error("can't merge rust flags from {place}: {why}")]
     #[diagnostic(help("set them as a list of strings, or as one string"))]
     RustFlags { place: String, why: String },
@@ -95,6 +99,10 @@ pub(crate) enum SetupError {
         #[source]
         source: PlanError,
     },
+
+    #[error("can't merge {}: {message}", .path.display())]
+    #[diagnostic(help("`run --shard I/N --events FILE` writes such a file"))]
+    Events { path: PathBuf, message: String },
 
     #[error("nothing to shrink: the plan {} {found}", .path.display())]
     #[diagnostic(help(

@@ -16,7 +16,6 @@ use whitewater::verdict::Verdict;
 
 use crate::console;
 use crate::interrupt;
-use crate::runner_process::Answer;
 use crate::setup_error::SetupError;
 use crate::sweep::RunnerPool;
 
@@ -53,8 +52,8 @@ pub(crate) fn shrink(
     judge.tell(&whole.plan);
     let small = reduction::shrink(whole.plan.clone(), &mut judge, data.as_deref());
     judge.bar.finish_and_clear();
-    if let Some(message) = judge.refused {
-        return Err(SetupError::Other { message });
+    if let Some(error) = judge.refused {
+        return Err(error);
     }
     let runs = judge.runs;
     Ok(judge.confirmed.map(|verdict| {
@@ -95,7 +94,7 @@ struct PoolJudge<'p> {
     runs: u64,
     /// What the smallest plan so far found.
     confirmed: Option<Verdict>,
-    refused: Option<String>,
+    refused: Option<SetupError>,
 }
 
 impl Judge for PoolJudge<'_> {
@@ -107,15 +106,14 @@ impl Judge for PoolJudge<'_> {
         let (bar, target) = (&self.bar, self.target);
         let (mut finished, mut refused) = (0_usize, None);
         let mut failing: Option<(usize, Verdict)> = None;
-        self.pool.each(&plan_at, &stopped, |index, _, answer| {
+        self.pool.each(&plan_at, &stopped, |index, finished_run| {
             finished += 1;
             bar.inc(1);
-            let verdict = match answer {
-                Answer::Verdict(verdict) => *verdict,
-                // A candidate that ends its runner is another failure than the one looked for.
-                Answer::Died(why) => Verdict::unknown(why),
-                Answer::Refused(why) => {
-                    refused = Some(why);
+            // A candidate that ends its runner is another failure than the one looked for.
+            let verdict = match finished_run.answer.into_verdict() {
+                Ok(verdict) => verdict,
+                Err(error) => {
+                    refused = Some(error);
                     return ControlFlow::Break(());
                 }
             };

@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use whitewater::plan::Plan;
 use whitewater::runner_protocol::RunRequest;
 
-use crate::interrupt;
 use crate::runner_process::{Answer, RunnerProcess};
 use crate::setup_error::SetupError;
 
@@ -25,12 +25,13 @@ pub(crate) struct RunnerPool {
     runners: Vec<Option<RunnerProcess>>,
 }
 
-/// What came of one seed.
+/// What came of one plan.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(crate) seed: u64,
     pub(crate) plan: Plan,
     pub(crate) answer: Answer,
+    /// Real time that it took.
+    pub(crate) wall: Duration,
 }
 
 impl RunnerPool {
@@ -91,21 +92,6 @@ impl RunnerPool {
             .map(RunnerProcess::hello)
     }
 
-    /// Executes a plan per seed, in the order of the seeds, and hands on each result as it comes
-    /// (so not in their order). Ends early where `on_finished` says so or Ctrl-C was pressed.
-    pub(crate) fn sweep(
-        &mut self,
-        seeds: &[u64],
-        plan_of: &(dyn Fn(u64) -> Plan + Sync),
-        mut on_finished: impl FnMut(Finished) -> ControlFlow<()>,
-    ) {
-        let plan_at = |index: usize| seeds.get(index).map(|seed| plan_of(*seed));
-        self.each(&plan_at, &interrupt::requested, |index, plan, answer| {
-            let seed = seeds[index];
-            on_finished(Finished { seed, plan, answer })
-        });
-    }
-
     /// Executes the plans at 0, 1, ... until there is none, begun in this order, and hands on each
     /// result as it comes. Begins no more of them once `on_finished` or `stopped` says so; what has
     /// begun is waited for.
@@ -113,7 +99,7 @@ impl RunnerPool {
         &mut self,
         plan_at: &(dyn Fn(usize) -> Option<Plan> + Sync),
         stopped: &(dyn Fn() -> bool + Sync),
-        mut on_finished: impl FnMut(usize, Plan, Answer) -> ControlFlow<()>,
+        mut on_finished: impl FnMut(usize, Finished) -> ControlFlow<()>,
     ) {
         let next = AtomicUsize::new(0);
         let enough = AtomicBool::new(false);
@@ -140,16 +126,19 @@ impl RunnerPool {
                             data: data.clone(),
                             wall_limit_ms: WALL_LIMIT_MS,
                         };
+                        let begun = Instant::now();
                         let answer = answer_of(slot, executable, &log, randomised, request);
-                        if results.send((index, plan, answer)).is_err() {
+                        let wall = begun.elapsed();
+                        let finished = Finished { plan, answer, wall };
+                        if results.send((index, finished)).is_err() {
                             break;
                         }
                     }
                 });
             }
             drop(results);
-            for (index, plan, answer) in received {
-                if on_finished(index, plan, answer).is_break() {
+            for (index, finished) in received {
+                if on_finished(index, finished).is_break() {
                     enough.store(true, Ordering::SeqCst);
                 }
             }

@@ -21,16 +21,21 @@ pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{s}", grouped(number))
 }
 
-/// What no failure in so many seeds says about the chance of one: with 95 % confidence it is
-/// below 3/n (the "rule of three"). As a percentage with what digits it needs.
+/// What no failure in so many seeds says about the chance of one, with 95 % confidence: it is below
+/// p where (1 − p)ⁿ = 0.05, for many seeds about 3/n (the "rule of three"). As a percentage with two
+/// digits that count, never below the true one.
 #[must_use]
-pub fn rule_of_three(seeds: u64) -> String {
-    let percent = 300.0 / seeds.max(1) as f64;
-    // One digit that counts is enough, and never a smaller number than the true one.
-    let decimals = (-percent.log10().floor()).max(0.0) as usize;
+pub fn failure_chance_max(seeds: u64) -> String {
+    let percent = 100.0 * (1.0 - 0.05_f64.powf(1.0 / seeds.max(1) as f64));
+    let decimals = (1.0 - percent.log10().floor()).max(0.0) as usize;
     let scale = 10_f64.powi(decimals as i32);
     let rounded_up = (percent * scale - 1e-9).ceil() / scale;
-    format!("{rounded_up:.decimals$} %")
+    let text = format!("{rounded_up:.decimals$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text} %")
 }
 
 #[cfg(test)]
@@ -49,11 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_of_three_is_never_too_optimistic() {
-        assert_eq!(rule_of_three(100), "3 %");
-        assert_eq!(rule_of_three(10_000), "0.03 %");
-        assert_eq!(rule_of_three(500), "0.6 %");
-        assert_eq!(rule_of_three(70), "5 %");
-        assert_eq!(rule_of_three(7), "43 %");
+    fn the_chance_of_a_failure_is_never_too_optimistic() {
+        let chances = [1, 7, 70, 100, 500, 2_000, 10_000, 1_000_000].map(failure_chance_max);
+        let expected = [
+            "95 %", "35 %", "4.2 %", "3 %", "0.6 %", "0.15 %", "0.03 %", "0.0003 %",
+        ];
+        assert_eq!(chances, expected);
     }
 }

@@ -59,9 +59,9 @@ fn faults(plan: &Plan) -> Vec<String> {
 }
 
 fn noun(action: &FaultAction) -> String {
-    match action {
-        FaultAction::ForceRebalance { .. } => "rebalance".to_owned(),
-        other => other.name().replace('-', " "),
+    match action.name() {
+        "force-rebalance" => "rebalance".to_owned(),
+        other => other.replace('-', " "),
     }
 }
 
@@ -95,15 +95,17 @@ fn seconds(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::plan::PlannedFault;
     use crate::scenario::tests::of_the_repository;
 
-    fn fault(at_ms: u64, action: FaultAction) -> PlannedFault {
+    fn fault(at_ms: u64, action: serde_json::Value) -> PlannedFault {
         PlannedFault {
             at_ms,
             for_ms: None,
-            action,
+            action: serde_json::from_value(action).expect("a fault"),
         }
     }
 
@@ -115,11 +117,11 @@ mod tests {
             .expect("a scenario");
         let whole = Plan::draw(&scenario, 1);
         let mut small = whole.clone();
-        small.faults = vec![fault(3_200, FaultAction::ForceRebalance { member: 0 })];
-        let kill = |at_ms| {
-            let worker = "worker-1".to_owned();
-            fault(at_ms, FaultAction::Kill { worker })
-        };
+        small.faults = vec![fault(
+            3_200,
+            json!({ "kind": "force-rebalance", "member": 0 }),
+        )];
+        let kill = |at_ms| fault(at_ms, json!({ "kind": "kill", "worker": "worker-1" }));
         let mut kills = small.clone();
         kills.faults.extend([kill(4_000), kill(12_050)]);
         kills.load.disorder.producer_sends_twice_ppm = 10;

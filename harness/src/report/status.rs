@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::failure::headline;
 use super::number::{counted, grouped};
 use super::style::{Style, Tone};
 use super::tally::Tally;
+use crate::scenario::Scenario;
 use crate::verdict::CheckerName;
 
 /// How a scenario stands after its seeds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// As it should be; for a negative: caught.
     Passed,
@@ -35,6 +39,16 @@ pub enum Status {
         /// Why.
         why: String,
     },
+    /// A regression passes, but what made it fail does not happen any more.
+    Stale {
+        /// Faults and probes.
+        gone: Vec<String>,
+    },
+    /// A part of a sweep does not show what the whole must: see who merges the parts.
+    Part {
+        /// What it does not show.
+        lacks: String,
+    },
     /// It did not run.
     Skipped {
         /// Why.
@@ -43,12 +57,27 @@ pub enum Status {
 }
 
 /// What a scenario asks of its seeds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Demands {
     /// For a negative: the checker that must catch it.
     pub caught_by: Option<CheckerName>,
     /// Probes that a seed must reach.
     pub must_reach: Vec<String>,
+}
+
+impl Demands {
+    /// What a sweep over `scenario` asks. One seed that was picked by its number is no sweep: it
+    /// need not reach every probe.
+    #[must_use]
+    pub fn of(scenario: &Scenario, is_sweep: bool) -> Self {
+        Self {
+            caught_by: scenario.expect.as_ref().map(|expect| expect.caught_by),
+            must_reach: match is_sweep {
+                true => scenario.must_reach.clone(),
+                false => Vec::new(),
+            },
+        }
+    }
 }
 
 impl Status {
@@ -85,6 +114,62 @@ impl Status {
     }
 }
 
+impl Status {
+    /// The status of a part of a sweep: what another part may show is left to who merges them.
+    #[must_use]
+    pub fn of_a_part(self) -> Self {
+        match self {
+            Self::Missed { .. } | Self::Vacuous { .. } => Self::Part {
+                lacks: self.sentence(),
+            },
+            other => other,
+        }
+    }
+
+    /// Whether it fails a sweep.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Passed | Self::Unknown { .. } | Self::Part { .. } | Self::Skipped { .. } => false,
+            Self::Failed { .. }
+            | Self::Missed { .. }
+            | Self::Vacuous { .. }
+            | Self::Stale { .. } => true,
+        }
+    }
+
+    /// A word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed { .. } => "failed",
+            Self::Missed { .. } => "missed",
+            Self::Vacuous { .. } => "vacuous",
+            Self::Unknown { .. } => "unknown",
+            Self::Stale { .. } => "stale",
+            Self::Part { .. } => "part",
+            Self::Skipped { .. } => "skipped",
+        }
+    }
+
+    /// Why it stands so; nothing for what passed.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Passed => String::new(),
+            Self::Failed { seed } => format!("seed {seed} failed"),
+            Self::Missed { checker } => format!("not caught by {checker}"),
+            Self::Vacuous { probes } => {
+                format!("proves nothing: no seed reached {}", probes.join(", "))
+            }
+            Self::Unknown { why, .. } | Self::Skipped { why } => why.clone(),
+            Self::Stale { gone } => format!("stale: no more {}", gone.join(", ")),
+            Self::Part { lacks } => format!("{lacks}; `merge` judges"),
+        }
+    }
+}
+
 /// A scenario's line.
 #[derive(Debug, Clone)]
 pub struct ScenarioLine<'r> {
@@ -113,19 +198,15 @@ impl ScenarioLine<'_> {
                 "FAIL",
                 format!("{:>12}  {}", format!("seed {seed}"), self.found(*seed)),
             ),
-            Status::Missed { checker } => (
+            Status::Missed { .. } | Status::Vacuous { .. } | Status::Stale { .. } => (
                 Tone::Bad,
                 "FAIL",
-                format!("{}  not caught by {checker}", self.seeds()),
+                format!("{}  {}", self.seeds(), self.status.sentence()),
             ),
-            Status::Vacuous { probes } => (
-                Tone::Bad,
-                "FAIL",
-                format!(
-                    "{}  proves nothing: no seed reached {}",
-                    self.seeds(),
-                    probes.join(", ")
-                ),
+            Status::Part { .. } => (
+                Tone::Doubtful,
+                "PART",
+                format!("{}  {}", self.seeds(), self.status.sentence()),
             ),
             Status::Unknown { seed, why } => (
                 Tone::Doubtful,

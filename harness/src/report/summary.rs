@@ -3,10 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::number::{counted, grouped, rule_of_three};
+use super::number::{counted, failure_chance_max, grouped};
 use super::status::{Status, hits};
 use super::style::{Style, Tone};
 use super::tally::Tally;
+
+/// Fewer seeds leave a chance of a failure above 10 % open: no number that anyone could use.
+const FEW_SEEDS: u64 = 29;
+/// What is proposed instead.
+const ENOUGH_SEEDS: u64 = 300;
+
+/// What seeds are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They look for failures: if there is none, that is worth something.
+    Search,
+    /// They bring back what is known: a negative's failure, or a regression's.
+    Recall,
+}
 
 /// A sweep over scenarios, added up.
 #[derive(Debug, Clone, Default)]
@@ -17,20 +31,26 @@ pub struct Summary {
     skipped: u64,
     seeds: u64,
     failed_seeds: u64,
+    known: u64,
+    parts: u64,
     fewest_seeds: Option<u64>,
     simulated_ns: u64,
     hit_seeds: BTreeMap<String, u64>,
 }
 
 impl Summary {
-    /// Adds a scenario. `is_negative`: its seeds are meant to fail.
-    pub fn add(&mut self, status: &Status, tally: &Tally, is_negative: bool) {
+    /// Adds a scenario.
+    pub fn add(&mut self, status: &Status, tally: &Tally, purpose: Purpose) {
         match status {
             Status::Passed => self.passed += 1,
-            Status::Failed { .. } | Status::Missed { .. } | Status::Vacuous { .. } => {
+            Status::Failed { .. }
+            | Status::Missed { .. }
+            | Status::Vacuous { .. }
+            | Status::Stale { .. } => {
                 self.failed += 1;
             }
             Status::Unknown { .. } => self.unknown += 1,
+            Status::Part { .. } => self.parts += 1,
             Status::Skipped { .. } => {
                 self.skipped += 1;
                 return;
@@ -41,7 +61,8 @@ impl Summary {
         for (kind, seeds) in &tally.hit_seeds {
             *self.hit_seeds.entry(kind.clone()).or_default() += seeds;
         }
-        if !is_negative {
+        self.known += tally.known;
+        if purpose == Purpose::Search {
             self.failed_seeds += tally.failed.len() as u64;
             let fewest = self.fewest_seeds.get_or_insert(tally.seeds);
             *fewest = tally.seeds.min(*fewest);
@@ -55,6 +76,7 @@ impl Summary {
             (self.passed, "passed"),
             (self.failed, "failed"),
             (self.unknown, "unknown"),
+            (self.parts, "not judged alone"),
             (self.skipped, "skipped"),
         ];
         let counts: Vec<String> = counts
@@ -77,13 +99,17 @@ impl Summary {
         );
         let tone = if self.failed > 0 {
             Tone::Bad
-        } else if self.unknown + self.skipped > 0 {
+        } else if self.unknown + self.skipped + self.parts > 0 {
             Tone::Doubtful
         } else {
             Tone::Good
         };
         let mut lines = vec![style.line(tone, "Summary", &text)];
         lines.extend(hits(self.hit_seeds.iter()).map(|hits| Style::continuation(&hits)));
+        if self.known > 0 {
+            let known = counted(self.known, "known failure");
+            lines.push(Style::continuation(&format!("{known}, as listed")));
+        }
         lines.extend(self.confidence().map(|text| Style::continuation(&text)));
         lines.join("\n")
     }
@@ -91,15 +117,21 @@ impl Summary {
     /// What the absence of failures is worth.
     fn confidence(&self) -> Option<String> {
         let seeds = self.fewest_seeds.filter(|seeds| *seeds > 0)?;
-        if self.failed_seeds > 0 || self.unknown > 0 {
+        if self.failed_seeds > 0 || self.unknown > 0 || self.known > 0 {
             return None;
+        }
+        let none = format!("0 failures in {}", counted(seeds, "seed"));
+        if seeds < FEW_SEEDS {
+            let chance = failure_chance_max(ENOUGH_SEEDS);
+            return Some(format!(
+                "{none}: too few to say much; --seeds {ENOUGH_SEEDS} for below {chance} per seed (95 %)"
+            ));
         }
         let more = seeds.saturating_mul(100);
         Some(format!(
-            "0 failures in {}: below {} per seed (95 %); --seeds {more} for below {}",
-            counted(seeds, "seed"),
-            rule_of_three(seeds),
-            rule_of_three(more)
+            "{none}: below {} per seed (95 %); --seeds {more} for below {}",
+            failure_chance_max(seeds),
+            failure_chance_max(more)
         ))
     }
 }
@@ -131,12 +163,12 @@ mod tests {
     fn a_good_sweep_says_what_it_is_worth() {
         let mut summary = Summary::default();
         for _ in 0..6 {
-            summary.add(&Status::Passed, &tally(100, false), false);
+            summary.add(&Status::Passed, &tally(100, false), Purpose::Search);
         }
         let skipped = Status::Skipped {
             why: "no data".to_owned(),
         };
-        summary.add(&skipped, &Tally::default(), false);
+        summary.add(&skipped, &Tally::default(), Purpose::Search);
         insta::assert_snapshot!(text(&summary, false), @r"
         Summary  6 passed, 1 skipped · 600 seeds, 36,000 simulated seconds in 4.1 s
                  seeds hit: delay 0, kill 300
@@ -147,8 +179,12 @@ mod tests {
     #[test]
     fn a_failed_sweep_claims_nothing() {
         let mut summary = Summary::default();
-        summary.add(&Status::Passed, &tally(1_000, false), false);
-        summary.add(&Status::Failed { seed: 7 }, &tally(1_000, true), false);
+        summary.add(&Status::Passed, &tally(1_000, false), Purpose::Search);
+        summary.add(
+            &Status::Failed { seed: 7 },
+            &tally(1_000, true),
+            Purpose::Search,
+        );
         insta::assert_snapshot!(text(&summary, true), @r"
         Summary  interrupted: 1 passed, 1 failed · 2,000 seeds, 120,000 simulated seconds in 4.1 s
                  seeds hit: delay 0, kill 1,000
@@ -158,11 +194,41 @@ mod tests {
     #[test]
     fn seeds_of_negatives_are_meant_to_fail() {
         let mut summary = Summary::default();
-        summary.add(&Status::Passed, &tally(50, true), true);
+        summary.add(&Status::Passed, &tally(50, true), Purpose::Recall);
         insta::assert_snapshot!(text(&summary, false), @r"
         Summary  1 passed · 50 seeds, 3,000 simulated seconds in 4.1 s
                  seeds hit: delay 0, kill 25
         ");
         insta::assert_snapshot!(text(&Summary::default(), true), @"    Summary  interrupted: no scenario finished · 0 seeds, 0 simulated seconds in 4.1 s");
+    }
+
+    #[test]
+    fn a_small_sweep_claims_no_nonsense() {
+        let told = |seeds, known| {
+            let mut summary = Summary::default();
+            let mut tally = tally(seeds, false);
+            tally.known = known;
+            summary.add(&Status::Passed, &tally, Purpose::Search);
+            text(&summary, false)
+                .lines()
+                .last()
+                .map(str::trim)
+                .map(str::to_owned)
+        };
+        let lines = [
+            told(1, 0),
+            told(28, 0),
+            told(29, 0),
+            told(2_000, 0),
+            told(2_000, 3),
+        ];
+        let lines: Vec<String> = lines.into_iter().flatten().collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        0 failures in 1 seed: too few to say much; --seeds 300 for below 1 % per seed (95 %)
+        0 failures in 28 seeds: too few to say much; --seeds 300 for below 1 % per seed (95 %)
+        0 failures in 29 seeds: below 9.9 % per seed (95 %); --seeds 2900 for below 0.11 %
+        0 failures in 2,000 seeds: below 0.15 % per seed (95 %); --seeds 200000 for below 0.0015 %
+        3 known failures, as listed
+        ");
     }
 }

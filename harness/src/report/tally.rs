@@ -12,6 +12,8 @@ pub struct Tally {
     pub seeds: u64,
     /// Seeds that failed, with what was found, in the order in which they were added.
     pub failed: Vec<(u64, Vec<Violation>)>,
+    /// How many seeds failed as they are known to, which is no failure of the sweep.
+    pub known: u64,
     /// Seeds without an answer, and why.
     pub unknown: Vec<(u64, String)>,
     /// Simulated time of all seeds.
@@ -39,6 +41,16 @@ impl Tally {
         for (name, count) in &verdict.counters {
             *self.counters.entry(name.clone()).or_default() += count;
         }
+    }
+
+    /// Adds the verdict of a seed that failed as it is known to.
+    pub fn add_known(&mut self, seed: u64, verdict: &Verdict) {
+        let excused = Verdict {
+            outcome: Outcome::Passed,
+            ..verdict.clone()
+        };
+        self.add(seed, &excused);
+        self.known += 1;
     }
 
     /// The first seed that failed, by its number, with what was found.

@@ -56,22 +56,25 @@ pub fn drop_faults_of_the_absent(plan: &mut Plan) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::fault::action::BrokerChoice;
 
     #[test]
     fn names_are_found_wherever_they_stand() {
-        let names = |action| of(&action).into_iter().collect::<Vec<_>>().join(" ");
-        let cut = FaultAction::NetworkCut {
-            from: "worker-2".to_owned(),
-            to: "broker-3".to_owned(),
-            both_ways: true,
+        let names = |written: Value| {
+            let action: FaultAction = serde_json::from_value(written).expect("a fault");
+            of(&action).into_iter().collect::<Vec<_>>().join(" ")
         };
+        let cut = json!({
+            "kind": "network-cut", "from": "worker-2", "to": "broker-3", "both_ways": true
+        });
         assert_eq!(names(cut), "broker-3 worker-2");
-        let broker = FaultAction::BrokerKill {
-            broker: BrokerChoice::Id(2),
-        };
+        let broker = json!({ "kind": "broker-kill", "broker": { "id": 2 } });
         assert_eq!(names(broker), "broker-2");
-        assert_eq!(names(FaultAction::RewindCommitted { records: 3 }), "");
+        assert_eq!(
+            names(json!({ "kind": "rewind-committed", "records": 3 })),
+            ""
+        );
     }
 }

@@ -38,7 +38,6 @@ mod tests {
 
     use super::*;
     use crate::dataset;
-    use crate::fault::action::FaultAction;
     use crate::scenario::tests::of_the_repository;
 
     /// Fails by rule, and remembers what it confirmed.
@@ -111,7 +110,7 @@ mod tests {
     fn needs_a_kill(record: Option<String>) -> impl Fn(&Plan) -> bool {
         move |plan| {
             let kill = plan.faults.iter().any(|fault| {
-                matches!(fault.action, FaultAction::Kill { .. })
+                fault.action.name() == "kill"
                     && fault.at_ms + fault.for_ms.unwrap_or_default() < plan.safety_ms
             });
             kill && plan.workers.len() >= 2 && sent(plan).contains(&record)

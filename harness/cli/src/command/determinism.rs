@@ -20,7 +20,7 @@ use crate::runner_process::Answer;
 use crate::saved_file::PLAN;
 use crate::session::{self, SessionError};
 use crate::setup_error::SetupError;
-use crate::sweep::{Finished, RunnerPool};
+use crate::sweep::RunnerPool;
 
 /// Compares seeds 1 to N of each scenario.
 pub(crate) fn determinism(
@@ -91,11 +91,12 @@ fn histories(
     seeds: &[u64],
     plan: &(dyn Fn(u64) -> Plan + Sync),
 ) -> std::collections::BTreeMap<u64, History> {
-    let bar = console::seeds_bar(&scenario.name, seeds.len() as u64);
+    let bar = console::seeds_bar(&scenario.name, Some(seeds.len() as u64));
     let mut found = std::collections::BTreeMap::new();
-    pool.sweep(seeds, plan, |Finished { seed, answer, .. }| {
+    let plan_at = |index: usize| seeds.get(index).map(|seed| plan(*seed));
+    pool.each(&plan_at, &interrupt::requested, |_, finished| {
         bar.inc(1);
-        found.insert(seed, history(answer));
+        found.insert(finished.plan.seed, history(finished.answer));
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();

@@ -3,6 +3,7 @@
 pub(crate) mod determinism;
 pub(crate) mod doctor;
 pub(crate) mod list;
+pub(crate) mod merge;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use whitewater::plan::saved::Found;
 use whitewater::report::failure::{Failure, headline};
 use whitewater::shrink::target::Target;
-use whitewater::verdict::{Outcome, Verdict};
+use whitewater::verdict::Outcome;
 
 use crate::cli::ShrinkOptions;
 use crate::console;
@@ -14,7 +14,6 @@ use crate::exit_code::ExitCode;
 use crate::failure::{self, replay_command};
 use crate::interrupt;
 use crate::project::Project;
-use crate::runner_process::Answer;
 use crate::saved_file;
 use crate::session::{self, SessionError};
 use crate::setup_error::SetupError;
@@ -28,11 +27,7 @@ pub(crate) fn shrink(project: &Project, options: &ShrinkOptions) -> Result<ExitC
     let runner = session::build(project)?;
     saved_file::announce_build(&whole, &runner.identity);
     let mut pool = session::start(project, &runner, session::jobs(options.jobs), false)?;
-    let verdict = match pool.run_kept(&whole.plan, None, None) {
-        Answer::Verdict(verdict) => *verdict,
-        Answer::Refused(message) => return Err(SetupError::Other { message }.into()),
-        Answer::Died(why) => Verdict::unknown(why),
-    };
+    let verdict = pool.run_kept(&whole.plan, None, None).into_verdict()?;
     let checker = whole.found.as_ref().and_then(|found| found.checker);
     let target = Target::of(&verdict, checker).or_else(|| Target::of(&verdict, None));
     let Some(target) = target else {
