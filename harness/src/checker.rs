@@ -3,12 +3,19 @@
 
 pub mod completeness;
 pub mod conservation;
+mod findings;
+pub mod group;
+pub mod lag;
 pub mod liveness;
+pub mod log;
 pub mod observation;
+pub mod offsets;
 pub mod order;
 pub mod panic;
+mod partitions;
 #[cfg(test)]
 mod planted;
+pub mod scan;
 pub mod violation;
 
 use observation::Observation;
@@ -22,6 +29,8 @@ pub const ALL: &[Checker] = &[
     completeness::check,
     conservation::check,
     order::check,
+    // Offsets, group, log and lag in one pass.
+    scan::check,
     liveness::check,
     panic::check,
 ];

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checker::violation::{Violation, ViolationKind};
 use crate::trace::Event;
-use crate::trace::story::Line;
+use crate::trace::story::{Line, Narrator};
 
 mod doubled;
 mod history;
@@ -68,9 +68,26 @@ pub fn explain_all(violations: &mut [Violation], trace: &[Event]) {
     let history = History::of(trace);
     let mut explained = BTreeSet::new();
     for violation in violations {
-        if explained.insert(violation.kind) {
+        // A checker that follows the history has told it itself.
+        if explained.insert(violation.kind) && violation.explanation.is_none() {
             violation.explanation = explain_in(violation, &history);
         }
+    }
+}
+
+/// These events of a trace, and the step that was wrong.
+pub(crate) fn told(trace: &[Event], events: &[&Event], wrong_step: String) -> Explanation {
+    let narrator = Narrator::of(trace);
+    let mut because: Vec<Step> = events
+        .iter()
+        .map(|event| narrator.line(event).into())
+        .collect();
+    because.sort_by_key(|step| step.at_ns);
+    because.dedup();
+    shorten(&mut because);
+    Explanation {
+        because,
+        wrong_step: Some(wrong_step),
     }
 }
 

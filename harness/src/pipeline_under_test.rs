@@ -157,6 +157,16 @@ pub trait PipelineUnderTest: Sync {
         Ok(None)
     }
 
+    /// Where the sink itself says to go on, a position for each partition it knows: the first
+    /// offset it does not hold. `None` if the pipeline leaves that to Kafka's committed offsets.
+    ///
+    /// # Errors
+    /// The sink can't be read.
+    fn next_offsets(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
+        let _ = context;
+        Ok(None)
+    }
+
     /// The positions of the records set aside; `None` if the pipeline has no quarantine.
     ///
     /// # Errors

@@ -375,7 +375,7 @@ impl Event {
 }
 
 /// Reads `trades-0,trades-3`. A part that is not a partition is left out.
-fn parse_partitions(text: &str) -> Vec<(&str, i32)> {
+pub(crate) fn parse_partitions(text: &str) -> Vec<(&str, i32)> {
     text.split(',')
         .filter_map(|part| {
             let (topic, partition) = part.trim().rsplit_once('-')?;

@@ -100,6 +100,14 @@ pub enum CheckerName {
     Conservation,
     /// Rows follow offsets.
     Order,
+    /// No offset is past what the sink holds.
+    Offsets,
+    /// One owner per partition and generation.
+    Group,
+    /// Kafka's anomalies.
+    Log,
+    /// Lag is reported as it is.
+    Lag,
     /// Drained in time.
     Liveness,
     /// No process failed.
@@ -112,6 +120,10 @@ impl fmt::Display for CheckerName {
             Self::Completeness => "completeness",
             Self::Conservation => "conservation",
             Self::Order => "order",
+            Self::Offsets => "offsets",
+            Self::Group => "group",
+            Self::Log => "log",
+            Self::Lag => "lag",
             Self::Liveness => "liveness",
             Self::Panic => "panic",
         })

@@ -146,6 +146,18 @@ impl PipelineUnderTest for Bundled {
         }))
     }
 
+    fn next_offsets(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
+        let position = |position: whitewater_pipeline::sqlite::Position| {
+            Some(RecordPosition {
+                topic: position.partition.topic,
+                partition: position.partition.partition,
+                offset: position.next_offset?,
+            })
+        };
+        let positions = self.reader(context)?.positions()?;
+        Ok(Some(positions.into_iter().filter_map(position).collect()))
+    }
+
     fn quarantined(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
         let quarantined = self.reader(context)?.quarantined()?;
         let position = |record: whitewater_pipeline::sqlite::Quarantined| RecordPosition {

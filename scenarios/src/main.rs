@@ -5,8 +5,11 @@ mod foreign;
 mod oracle;
 
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_BINANCE};
-use foreign::under_test::Foreign;
-use foreign::{commit_before_processing, escapes, no_seen, pointer_in_trace, zombie_claim};
+use foreign::under_test::{Foreign, ForeignWithPositions};
+use foreign::{
+    auto_commit_background, commit_before_processing, escapes, late_acknowledgement, no_seen, pointer_in_trace,
+    two_transactions, zombie_claim,
+};
 
 whitewater::runner! {
     "trades" => TRADES,
@@ -16,6 +19,9 @@ whitewater::runner! {
     "commit-before-processing" => Foreign(commit_before_processing::run),
     "no-seen" => Foreign(no_seen::run),
     "zombie-claim" => Foreign(zombie_claim::run),
+    "two-transactions" => ForeignWithPositions(Foreign(two_transactions::run), two_transactions::next_offsets),
+    "late-acknowledgement" => Foreign(late_acknowledgement::run),
+    "auto-commit-background" => Foreign(auto_commit_background::run),
     "pointer-in-trace" => Foreign(pointer_in_trace::run),
     "escapes" => Foreign(escapes::run),
 }

@@ -18,12 +18,19 @@ pub struct Observation {
     pub expected: Vec<Row>,
     /// The sink's rows in append order.
     pub results: Vec<Row>,
+    /// How many of [`Self::results`] are of each sink's host, in their order.
+    pub sink_rows: Vec<(String, usize)>,
+    /// The path of the sinks on their hosts; empty if it is not known.
+    pub sink: String,
+    /// Where the sinks go on in each partition; none if the pipeline leaves that to Kafka.
+    pub next_offsets: Option<Vec<RecordPosition>>,
     /// Records set aside; none if the pipeline has no quarantine.
     pub quarantined: Option<Vec<RecordPosition>>,
     /// The pipeline's own count; none if it keeps none.
     pub accounting: Option<Accounting>,
-    /// The history. Checkers read its `offset_commit` events only: a runner that counts its
-    /// milliseconds may leave the others out, and make them when there is something to explain.
+    /// What the pipeline was told of itself.
+    pub settings: BTreeMap<String, String>,
+    /// The history. Checkers read the kinds that [`scan`](super::scan) names.
     pub trace: Vec<Event>,
     /// When everything was healed, in simulated nanoseconds.
     pub healed_at_ns: u64,

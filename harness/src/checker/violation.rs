@@ -56,6 +56,45 @@ pub enum ViolationKind {
     Unbalanced,
     /// A row was appended after one of a later offset of its partition.
     OutOfOrder,
+    /// Kafka's committed offset went past what the sink holds.
+    CommittedPastSink,
+    /// The sink's own next offset is past what the sink holds.
+    NextOffsetPastSink,
+    /// Two members of a generation own a partition.
+    OwnedTwice,
+    /// A process got a record of a partition that was taken from it.
+    DeliveredUnowned,
+    /// A member committed an offset of another member's partition.
+    CommittedUnowned,
+    /// The group coordinator took an offset commit of a generation that is over.
+    StaleCommitTaken,
+    /// Jepsen's *lost-write*: acknowledged, never delivered, though a later record was.
+    LostWrite,
+    /// Jepsen's *unseen*: acknowledged, and neither it nor a later record was ever delivered.
+    Unseen,
+    /// Jepsen's *duplicate*: a record stands in the log more often than it was sent.
+    #[serde(rename = "duplicate")]
+    DuplicateWrite,
+    /// Jepsen's *inconsistent-offsets*: two records at one offset.
+    InconsistentOffsets,
+    /// Jepsen's *poll-skip*: a consumer starts past records that nobody got.
+    PollSkip,
+    /// Jepsen's *int-poll-skip*: records are passed over within one fetch.
+    IntPollSkip,
+    /// Jepsen's *nonmonotonic-poll*: a consumer gets what lies before its start.
+    NonmonotonicPoll,
+    /// Jepsen's *int-nonmonotonic-poll*: a consumer goes back within one fetch.
+    IntNonmonotonicPoll,
+    /// Jepsen's *nonmonotonic-send*: batches lie in another order than they were sent in.
+    NonmonotonicSend,
+    /// Jepsen's *int-nonmonotonic-send*: the records of one batch do.
+    IntNonmonotonicSend,
+    /// The pipeline reports another lag than there is.
+    LagWrong,
+    /// The lag was above its limit, and no alarm was raised in time.
+    MissedAlarm,
+    /// An alarm was raised, and the lag was not above its limit.
+    FalseAlarm,
     /// Not everything was taken in before the bound.
     NotDrained,
     /// A process panicked.
@@ -77,6 +116,22 @@ impl ViolationKind {
             | Self::QuarantinedTwice => CheckerName::Completeness,
             Self::MissingFromLog | Self::Unbalanced => CheckerName::Conservation,
             Self::OutOfOrder => CheckerName::Order,
+            Self::CommittedPastSink | Self::NextOffsetPastSink => CheckerName::Offsets,
+            Self::OwnedTwice
+            | Self::DeliveredUnowned
+            | Self::CommittedUnowned
+            | Self::StaleCommitTaken => CheckerName::Group,
+            Self::LostWrite
+            | Self::Unseen
+            | Self::DuplicateWrite
+            | Self::InconsistentOffsets
+            | Self::PollSkip
+            | Self::IntPollSkip
+            | Self::NonmonotonicPoll
+            | Self::IntNonmonotonicPoll
+            | Self::NonmonotonicSend
+            | Self::IntNonmonotonicSend => CheckerName::Log,
+            Self::LagWrong | Self::MissedAlarm | Self::FalseAlarm => CheckerName::Lag,
             Self::NotDrained => CheckerName::Liveness,
             Self::Panicked | Self::UnexpectedExit => CheckerName::Panic,
         }
@@ -93,6 +148,19 @@ impl ViolationKind {
             Self::WronglyQuarantined | Self::QuarantinedTwice => "quarantined",
             Self::Unbalanced => "unbalanced",
             Self::OutOfOrder => "misplaced",
+            Self::CommittedPastSink | Self::NextOffsetPastSink => "ahead",
+            Self::OwnedTwice => "two owners",
+            Self::DeliveredUnowned | Self::CommittedUnowned => "not owner",
+            Self::StaleCommitTaken => "stale",
+            Self::LostWrite => "lost-write",
+            Self::Unseen => "unseen",
+            Self::DuplicateWrite => "duplicate",
+            Self::InconsistentOffsets => "conflict",
+            Self::PollSkip | Self::IntPollSkip => "poll-skip",
+            Self::NonmonotonicPoll | Self::IntNonmonotonicPoll => "back",
+            Self::NonmonotonicSend | Self::IntNonmonotonicSend => "reordered",
+            Self::LagWrong => "misreported",
+            Self::MissedAlarm | Self::FalseAlarm => "alarm",
             Self::NotDrained => "stuck",
             Self::Panicked => "panicked",
             Self::UnexpectedExit => "ended",
@@ -119,6 +187,27 @@ impl ViolationKind {
             ),
             Self::Unbalanced => plural("sum", "sums", " off"),
             Self::OutOfOrder => plural("row", "rows", " out of order"),
+            Self::CommittedPastSink => plural("offset", "offsets", " committed past the sink"),
+            Self::NextOffsetPastSink => plural("offset", "offsets", " of the sink past its rows"),
+            Self::OwnedTwice => plural("partition", "partitions", " owned twice"),
+            Self::DeliveredUnowned => plural("record", "records", " delivered to no owner"),
+            Self::CommittedUnowned => plural("offset", "offsets", " committed by no owner"),
+            Self::StaleCommitTaken => {
+                plural("offset", "offsets", " committed in an old generation")
+            }
+            Self::LostWrite => format!("{n} lost-write"),
+            Self::Unseen => format!("{n} unseen"),
+            Self::DuplicateWrite => format!("{n} duplicate"),
+            Self::InconsistentOffsets => format!("{n} inconsistent-offsets"),
+            Self::PollSkip => format!("{n} poll-skip"),
+            Self::IntPollSkip => format!("{n} int-poll-skip"),
+            Self::NonmonotonicPoll => format!("{n} nonmonotonic-poll"),
+            Self::IntNonmonotonicPoll => format!("{n} int-nonmonotonic-poll"),
+            Self::NonmonotonicSend => format!("{n} nonmonotonic-send"),
+            Self::IntNonmonotonicSend => format!("{n} int-nonmonotonic-send"),
+            Self::LagWrong => plural("report", "reports", " of another lag than there is"),
+            Self::MissedAlarm => plural("alarm", "alarms", " missed"),
+            Self::FalseAlarm => plural("alarm", "alarms", " without cause"),
             Self::NotDrained => "not drained in time".to_owned(),
             Self::Panicked => plural("process", "processes", " panicked"),
             Self::UnexpectedExit => plural("process", "processes", " ended unasked"),
@@ -142,6 +231,29 @@ impl ViolationKind {
                 "records in = results + filtered + duplicates + redelivered + quarantined"
             }
             Self::OutOfOrder => "rows of a partition are appended in the order of its offsets",
+            Self::CommittedPastSink => {
+                "an offset is committed after the sink holds everything before it"
+            }
+            Self::NextOffsetPastSink => "the sink goes on behind what it holds",
+            Self::OwnedTwice => "a partition has one owner in a generation",
+            Self::DeliveredUnowned => "a partition that was taken delivers nothing any more",
+            Self::CommittedUnowned => "only its owner commits a partition's offset",
+            Self::StaleCommitTaken => "an offset commit of an old generation is refused",
+            Self::LostWrite | Self::Unseen => "an acknowledged record is delivered",
+            Self::DuplicateWrite => "a record stands in the log as often as it was sent",
+            Self::InconsistentOffsets => "an offset names one record",
+            Self::PollSkip | Self::IntPollSkip => {
+                "a consumer passes over nothing that was not delivered or committed"
+            }
+            Self::NonmonotonicPoll | Self::IntNonmonotonicPoll => {
+                "a consumer goes back only where it starts to fetch"
+            }
+            Self::NonmonotonicSend | Self::IntNonmonotonicSend => {
+                "records of a partition lie in the order of their sending"
+            }
+            Self::LagWrong => "lag is reported as it is, and as unknown where it is unknown",
+            Self::MissedAlarm => "too much lag raises an alarm in time",
+            Self::FalseAlarm => "no alarm without too much lag",
             Self::NotDrained => "once everything is healed, the topics are drained in time",
             Self::Panicked => "no input and no fault makes a process panic",
             Self::UnexpectedExit => "a worker runs until it is told to end",

@@ -23,7 +23,7 @@ const SUPERVISOR_DELAY: Duration = Duration::from_secs(1);
 const GRACE_PERIOD: Duration = Duration::from_secs(30);
 
 /// The path of a sink on its host's disk.
-const SINK: &str = "/var/lib/pipeline/sink.db";
+pub(super) const SINK: &str = "/var/lib/pipeline/sink.db";
 
 /// A worker process of the plan.
 #[derive(Debug)]

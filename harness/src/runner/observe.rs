@@ -2,10 +2,10 @@
 
 use kafka_protocol::records::RecordBatchDecoder;
 use whitewater_sim::kafka::ClusterHandle;
-use whitewater_sim::{process, time, trace};
+use whitewater_sim::{host, process, time, trace};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::fleet::Fleet;
+use super::fleet::{self, Fleet};
 use super::loader::Loaded;
 use crate::checker::observation::Observation;
 use crate::pipeline_under_test::{
@@ -32,8 +32,12 @@ pub(super) async fn observe(
         log,
         acknowledged: loaded.acknowledged(),
         results: sinks.results,
+        sink_rows: sinks.rows,
+        sink: fleet::SINK.to_owned(),
+        next_offsets: sinks.next_offsets,
         quarantined: sinks.quarantined,
         accounting: sinks.accounting,
+        settings: plan.settings.clone(),
         trace: trace::take().into_iter().map(owned).collect(),
         healed_at_ns,
         drained_at_ns,
@@ -77,6 +81,8 @@ fn read_logs(plan: &Plan, cluster: &ClusterHandle, loaded: &Loaded) -> Vec<Input
 #[derive(Default)]
 struct Sinks {
     results: Vec<Row>,
+    rows: Vec<(String, usize)>,
+    next_offsets: Option<Vec<RecordPosition>>,
     quarantined: Option<Vec<RecordPosition>>,
     accounting: Option<Accounting>,
 }
@@ -103,7 +109,14 @@ async fn read_sinks(fleet: &Fleet, pipeline: &'static dyn PipelineUnderTest) -> 
         });
         process::exited(reader).await;
         let mut one = read.take();
+        sinks.rows.push((host::host_name(host), one.results.len()));
         sinks.results.append(&mut one.results);
+        if let Some(mut positions) = one.next_offsets {
+            sinks
+                .next_offsets
+                .get_or_insert_default()
+                .append(&mut positions);
+        }
         if let Some(mut positions) = one.quarantined {
             sinks
                 .quarantined
@@ -123,6 +136,8 @@ async fn read_sinks(fleet: &Fleet, pipeline: &'static dyn PipelineUnderTest) -> 
 fn read_sink(pipeline: &dyn PipelineUnderTest, context: &Context) -> Result<Sinks, BoxError> {
     Ok(Sinks {
         results: pipeline.results(context)?,
+        rows: Vec::new(),
+        next_offsets: pipeline.next_offsets(context)?,
         quarantined: pipeline.quarantined(context)?,
         accounting: pipeline.accounting(context)?,
     })

@@ -43,6 +43,33 @@ where
     }
 }
 
+/// A foreign consumer that keeps its offsets in its own database, and how they are read.
+pub struct ForeignWithPositions<Start>(
+    pub Foreign<Start>,
+    pub fn(&Context) -> Result<Vec<RecordPosition>, BoxError>,
+);
+
+impl<Start> PipelineUnderTest for ForeignWithPositions<Start>
+where
+    Foreign<Start>: PipelineUnderTest,
+{
+    fn start(&self, context: Context) -> Pin<Box<dyn Future<Output = Result<(), BoxError>>>> {
+        self.0.start(context)
+    }
+
+    fn results(&self, context: &Context) -> Result<Vec<Row>, BoxError> {
+        self.0.results(context)
+    }
+
+    fn expected(&self, records: &[InputRecord]) -> Vec<Row> {
+        self.0.expected(records)
+    }
+
+    fn next_offsets(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
+        (self.1)(context).map(Some)
+    }
+}
+
 fn as_row(trade: Trade, source: Option<RecordPosition>) -> Row {
     let columns = [("symbol", trade.symbol), ("price", trade.price), ("quantity", trade.quantity)];
     Row { id: trade.id, columns: columns.map(|(name, text)| (name.to_owned(), text)).into(), source }

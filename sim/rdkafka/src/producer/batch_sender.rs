@@ -202,6 +202,7 @@ impl ProducerCore {
             self.client.want_metadata(&partition.topic);
         }
         let mut attempts = 0;
+        let mut again = 0_u64;
         for mut record in batch {
             let may_retry = passes && record.attempts < self.settings().retries && !state.closed;
             if record.is_expired(now) && passes {
@@ -209,6 +210,7 @@ impl ProducerCore {
             } else if may_retry {
                 record.attempts += 1;
                 attempts = record.attempts.max(attempts);
+                again += 1;
                 state
                     .queues
                     .entry(partition.clone())
@@ -219,6 +221,15 @@ impl ProducerCore {
             }
         }
         if attempts > 0 {
+            trace::event(
+                "produce_retry",
+                &[
+                    ("topic", (*partition.topic).into()),
+                    ("partition", partition.partition.into()),
+                    ("records", again.into()),
+                    ("error", format!("{error:?}").into()),
+                ],
+            );
             let doubled = settings.retry_backoff * 2_u32.saturating_pow((attempts - 1).min(16));
             let pause = doubled.min(settings.retry_backoff_max);
             if let Some(queue) = state.queues.get_mut(partition) {
