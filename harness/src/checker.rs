@@ -1,6 +1,7 @@
 //! Checkers: each judges one thing about a finished run, from what was observed. One family a
 //! file. None of them knows the fault plan.
 
+pub mod clock;
 pub mod completeness;
 pub mod conservation;
 mod findings;
@@ -15,6 +16,7 @@ pub mod panic;
 mod partitions;
 #[cfg(test)]
 mod planted;
+pub mod resources;
 pub mod scan;
 pub mod violation;
 
@@ -31,6 +33,8 @@ pub const ALL: &[Checker] = &[
     order::check,
     // Offsets, group, log and lag in one pass.
     scan::check,
+    resources::check,
+    clock::check,
     liveness::check,
     panic::check,
 ];

@@ -251,6 +251,21 @@ impl Plan {
             .map(|plan| plan.partitions)
     }
 
+    /// The same plan without what puts clocks wrong; none if its clocks are right.
+    #[must_use]
+    pub fn with_right_clocks(&self) -> Option<Self> {
+        let faults: Vec<PlannedFault> = self
+            .faults
+            .iter()
+            .filter(|fault| !fault.action.name().starts_with("clock-"))
+            .cloned()
+            .collect();
+        (faults.len() < self.faults.len()).then(|| Self {
+            faults,
+            ..self.clone()
+        })
+    }
+
     /// Whether its history takes a data file.
     #[must_use]
     pub fn file(&self) -> Option<&str> {

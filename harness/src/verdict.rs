@@ -108,6 +108,10 @@ pub enum CheckerName {
     Log,
     /// Lag is reported as it is.
     Lag,
+    /// Files and sinks stay within bounds.
+    Resources,
+    /// The wall clock decides nothing.
+    Clock,
     /// Drained in time.
     Liveness,
     /// No process failed.
@@ -124,6 +128,8 @@ impl fmt::Display for CheckerName {
             Self::Group => "group",
             Self::Log => "log",
             Self::Lag => "lag",
+            Self::Resources => "resources",
+            Self::Clock => "clock",
             Self::Liveness => "liveness",
             Self::Panic => "panic",
         })

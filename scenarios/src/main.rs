@@ -7,8 +7,8 @@ mod oracle;
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_BINANCE};
 use foreign::under_test::{Foreign, ForeignWithPositions};
 use foreign::{
-    auto_commit_background, commit_before_processing, escapes, late_acknowledgement, no_seen, pointer_in_trace,
-    two_transactions, zombie_claim,
+    auto_commit_background, commit_before_processing, escapes, late_acknowledgement, leaked_connections, no_seen,
+    pointer_in_trace, two_transactions, zombie_claim,
 };
 
 whitewater::runner! {
@@ -21,6 +21,7 @@ whitewater::runner! {
     "zombie-claim" => Foreign(zombie_claim::run),
     "two-transactions" => ForeignWithPositions(Foreign(two_transactions::run), two_transactions::next_offsets),
     "late-acknowledgement" => Foreign(late_acknowledgement::run),
+    "leaked-connections" => Foreign(leaked_connections::run),
     "auto-commit-background" => Foreign(auto_commit_background::run),
     "pointer-in-trace" => Foreign(pointer_in_trace::run),
     "escapes" => Foreign(escapes::run),

@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use rand::RngCore;
 
-use crate::descriptor::{CloseReason, Descriptor, register_descriptor};
+use crate::descriptor::{CloseReason, Descriptor, count_files, register_descriptor};
 use crate::disk_locks::OpenId;
 use crate::disk_open::OpenFile;
 use crate::disk_volume::Volume;
@@ -72,13 +72,16 @@ pub struct Mount(pub(crate) Rc<Life>);
 pub(crate) struct Life {
     pub(crate) volume: Volume,
     alive: Cell<bool>,
+    /// The process whose life it is; none outside of a world.
+    owner: Option<ProcessId>,
     opens: RefCell<BTreeMap<OpenId, Weak<OpenFile>>>,
 }
 
 impl Life {
-    fn new(volume: Volume) -> Rc<Self> {
+    fn new(volume: Volume, owner: Option<ProcessId>) -> Rc<Self> {
         Rc::new(Self {
             volume,
+            owner,
             alive: Cell::new(true),
             opens: RefCell::default(),
         })
@@ -90,10 +93,19 @@ impl Life {
 
     pub(crate) fn add(&self, id: OpenId, open: &Rc<OpenFile>) {
         self.opens.borrow_mut().insert(id, Rc::downgrade(open));
+        self.count();
     }
 
     pub(crate) fn remove(&self, id: OpenId) {
         self.opens.borrow_mut().remove(&id);
+        self.count();
+    }
+
+    fn count(&self) {
+        // What a dead process's frames still drop is not the next life's.
+        if let (Some(owner), true) = (self.owner, self.is_alive()) {
+            count_files(owner, self.opens.borrow().len());
+        }
     }
 
     /// Closes everything it has open, as the kernel does for a dead process; nothing that its code
@@ -131,7 +143,7 @@ impl Mount {
     /// A process of its own on the disk.
     #[must_use]
     pub fn new(volume: &Volume) -> Self {
-        Self(Life::new(volume.clone()))
+        Self(Life::new(volume.clone(), None))
     }
 
     /// What a call made now acts on: the innermost mount that was entered, else the disk of the
@@ -151,7 +163,7 @@ impl Mount {
         if let Some(life) = lives.lives.borrow().get(&key) {
             return Some(Self(life.clone()));
         }
-        let life = Life::new(volume_of(process::host_of(process)));
+        let life = Life::new(volume_of(process::host_of(process)), Some(process));
         register_descriptor(Box::new(LifeDescriptor(life.clone())));
         lives.lives.borrow_mut().insert(key, life.clone());
         Some(Self(life))

@@ -6,9 +6,10 @@ use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::coroutine;
-use crate::descriptor::{CloseReason, Descriptor, DescriptorId};
+use crate::descriptor::{CloseReason, Descriptor, DescriptorId, DescriptorPeak};
 pub use crate::host::host_name;
 use crate::host::{HARNESS_HOST, HostId};
 use crate::task::{self, JoinHandle, TaskId};
@@ -75,6 +76,9 @@ pub(crate) struct Process {
     held: Vec<(u32, TaskId)>,
     descriptors: BTreeMap<u64, Box<dyn Descriptor>>,
     last_descriptor: u64,
+    /// Files open on the host's disk.
+    files: usize,
+    pub(crate) peaks: Vec<DescriptorPeak>,
     pub(crate) last_port: u16,
     main: Option<JoinHandle<()>>,
     status: Option<ExitStatus>,
@@ -95,11 +99,29 @@ impl Process {
             held: Vec::new(),
             descriptors: BTreeMap::new(),
             last_descriptor: 0,
+            files: 0,
+            peaks: Vec::new(),
             last_port: 0,
             main: None,
             status: None,
             exit_waiting: Vec::new(),
             signals: BTreeMap::new(),
+        }
+    }
+
+    /// Notes a peak if so many descriptors were never open before in this life.
+    fn note_peak(&mut self, now_ns: u64) {
+        let open = self.descriptors.len() + self.files;
+        let is_one = self
+            .peaks
+            .last()
+            .is_none_or(|last| last.incarnation != self.incarnation || last.open < open);
+        if is_one {
+            self.peaks.push(DescriptorPeak {
+                incarnation: self.incarnation,
+                at: Duration::from_nanos(now_ns),
+                open,
+            });
         }
     }
 
@@ -170,15 +192,23 @@ impl Processes {
         &mut self,
         id: ProcessId,
         descriptor: Box<dyn Descriptor>,
+        now_ns: u64,
     ) -> DescriptorId {
         let process = self.get_mut(id);
         process.last_descriptor += 1;
         let number = process.last_descriptor;
         process.descriptors.insert(number, descriptor);
+        process.note_peak(now_ns);
         DescriptorId {
             process: id,
             number,
         }
+    }
+
+    pub(crate) fn count_files(&mut self, id: ProcessId, files: usize, now_ns: u64) {
+        let process = self.get_mut(id);
+        process.files = files;
+        process.note_peak(now_ns);
     }
 
     pub(crate) fn release(&mut self, id: DescriptorId) -> Option<Box<dyn Descriptor>> {
@@ -252,6 +282,7 @@ fn begin(id: ProcessId) {
         );
         process.running = true;
         process.incarnation += 1;
+        process.files = 0;
         process.pid = pid;
         process.status = None;
         process.signals.clear();

@@ -37,9 +37,15 @@ fn of_violations(violations: &[Violation]) -> ExitCode {
         .map(|violation| match violation.kind.checker() {
             CheckerName::Liveness => ExitCode::LivenessFailed,
             CheckerName::Panic => ExitCode::Panicked,
-            CheckerName::Completeness | CheckerName::Conservation | CheckerName::Order => {
-                ExitCode::CheckerFailed
-            }
+            CheckerName::Completeness
+            | CheckerName::Conservation
+            | CheckerName::Order
+            | CheckerName::Offsets
+            | CheckerName::Group
+            | CheckerName::Log
+            | CheckerName::Lag
+            | CheckerName::Resources
+            | CheckerName::Clock => ExitCode::CheckerFailed,
         })
         .fold(ExitCode::Passed, ExitCode::worse)
 }

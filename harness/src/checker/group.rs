@@ -355,7 +355,7 @@ impl<'o> Group<'o> {
         }
         // A static member that starts again gets its partitions in the same generation.
         self.given
-            .retain(|_, given| given.event.process != *process);
+            .retain(|_, given| *given.event.process != *process);
         if members == self.members.len() {
             // It may have been the coordinator: another one knows what was written to its log.
             self.generations.clear();

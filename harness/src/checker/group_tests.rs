@@ -142,7 +142,7 @@ fn a_cooperative_member_that_does_not_let_go_is_named() {
 fn a_zombie_of_an_old_generation_is_no_second_owner() {
     let mut trace = eager();
     // Worker 2 hears nothing of the rebalance.
-    trace.retain(|event| !(event.kind == "revoked" && event.process == "worker-2"));
+    trace.retain(|event| !(event.kind == "revoked" && &*event.process == "worker-2"));
     trace.push(at_offset(16.0, "worker-2", "deliver", 1, 1));
     trace.push(assigned(17.0, "worker-2", "lost", "trades-1", -1));
     assert_eq!(told(trace), "");
@@ -326,8 +326,8 @@ proptest! {
         prop_assume!(!given.is_empty());
         let index = given[which.index(given.len())];
         let mut again = trace[index].clone();
-        again.process = "worker-9".to_owned();
-        again.fields.insert("member_id".to_owned(), "worker-9-id".into());
+        again.process = "worker-9".into();
+        again.fields.set("member_id", "worker-9-id".into());
         trace.insert(index + 1, again);
         prop_assert!(kinds(trace).contains(&ViolationKind::OwnedTwice));
     }

@@ -129,7 +129,7 @@ impl<'o> Follower<'o> for Lag<'o> {
             Step::Pause { paused } => {
                 for of in self.partitions.iter_mut() {
                     let watch = of.watch.as_mut();
-                    if let Some(watch) = watch.filter(|w| w.process == at.event.process) {
+                    if let Some(watch) = watch.filter(|w| *w.process == *at.event.process) {
                         watch.paused = *paused;
                         watch.since_ns = at.event.at_ns;
                     }
@@ -200,7 +200,7 @@ impl<'o> Lag<'o> {
         let position = of
             .watch
             .as_ref()
-            .filter(|watch| watch.process == event.process)
+            .filter(|watch| *watch.process == *event.process)
             .map_or(0, |watch| watch.next_before);
         if let Some(watch) = &mut of.watch {
             watch.raised = phase == "raised";

@@ -62,8 +62,8 @@ fn look(at_s: f64, next: i64) -> Event {
     )
 }
 
-fn set(mut event: Event, field: &str, value: Value) -> Event {
-    event.fields.insert(field.to_owned(), value);
+fn set(mut event: Event, field: &'static str, value: Value) -> Event {
+    event.fields.set(field, value);
     event
 }
 

@@ -38,6 +38,14 @@ pub struct Observation {
     pub drained_at_ns: Option<u64>,
     /// How long draining may take.
     pub liveness_ms: u64,
+    /// The most descriptors that each worker process had open at once, by process and start, each
+    /// time that there were more than before.
+    pub open_files: Vec<OpenFiles>,
+    /// What each sink's host has on its disk.
+    pub sink_bytes: Vec<u64>,
+    /// For a run in which clocks went wrong: the result set of the same run with right clocks, if
+    /// that one was drained.
+    pub twin_with_right_clocks: Option<Vec<Row>>,
     /// How the worker processes ended, each end of each process.
     pub exits: Vec<Exit>,
 }
@@ -51,6 +59,19 @@ pub struct Acknowledged {
     pub what: What,
     /// When the acknowledgement came, in simulated nanoseconds.
     pub at_ns: u64,
+}
+
+/// A process had so many descriptors open, more than ever before in this life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// The process.
+    pub process: String,
+    /// Counts its starts, from 1.
+    pub incarnation: u64,
+    /// When, in simulated nanoseconds.
+    pub at_ns: u64,
+    /// Sockets, locks and files.
+    pub open: usize,
 }
 
 /// The end of a process.

@@ -118,7 +118,7 @@ impl<'o> Follower<'o> for Offsets<'o> {
             }
             Step::Life => self
                 .unwritten
-                .retain(|unwritten| unwritten.process != at.event.process),
+                .retain(|unwritten| *unwritten.process != *at.event.process),
             Step::OffsetCommit(commit) => self.commit(partitions, at, commit),
             _ => {}
         }

@@ -26,7 +26,7 @@ fn told(run: &Observation) -> String {
 fn offset_commit(at_ms: f64, client: &str, partition: i64, offset: i64, generation: i64) -> Event {
     let mut commit =
         crate::trace::history::offset_commit(at_ms, "rdkafka", partition, offset, generation);
-    commit.fields.insert("client".to_owned(), client.into());
+    commit.fields.set("client", client.into());
     commit
 }
 

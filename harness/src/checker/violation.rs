@@ -95,6 +95,12 @@ pub enum ViolationKind {
     MissedAlarm,
     /// An alarm was raised, and the lag was not above its limit.
     FalseAlarm,
+    /// A process has ever more files and sockets open.
+    OpenFilesGrow,
+    /// The sinks are out of proportion to what was read.
+    SinkGrows,
+    /// The result set depends on the wall clock.
+    ClockDecides,
     /// Not everything was taken in before the bound.
     NotDrained,
     /// A process panicked.
@@ -132,6 +138,8 @@ impl ViolationKind {
             | Self::NonmonotonicSend
             | Self::IntNonmonotonicSend => CheckerName::Log,
             Self::LagWrong | Self::MissedAlarm | Self::FalseAlarm => CheckerName::Lag,
+            Self::OpenFilesGrow | Self::SinkGrows => CheckerName::Resources,
+            Self::ClockDecides => CheckerName::Clock,
             Self::NotDrained => CheckerName::Liveness,
             Self::Panicked | Self::UnexpectedExit => CheckerName::Panic,
         }
@@ -161,6 +169,8 @@ impl ViolationKind {
             Self::NonmonotonicSend | Self::IntNonmonotonicSend => "reordered",
             Self::LagWrong => "misreported",
             Self::MissedAlarm | Self::FalseAlarm => "alarm",
+            Self::OpenFilesGrow | Self::SinkGrows => "grows",
+            Self::ClockDecides => "by clock",
             Self::NotDrained => "stuck",
             Self::Panicked => "panicked",
             Self::UnexpectedExit => "ended",
@@ -208,6 +218,9 @@ impl ViolationKind {
             Self::LagWrong => plural("report", "reports", " of another lag than there is"),
             Self::MissedAlarm => plural("alarm", "alarms", " missed"),
             Self::FalseAlarm => plural("alarm", "alarms", " without cause"),
+            Self::OpenFilesGrow => plural("process", "processes", " with ever more open files"),
+            Self::SinkGrows => "sinks out of proportion".to_owned(),
+            Self::ClockDecides => "another result set than with right clocks".to_owned(),
             Self::NotDrained => "not drained in time".to_owned(),
             Self::Panicked => plural("process", "processes", " panicked"),
             Self::UnexpectedExit => plural("process", "processes", " ended unasked"),
@@ -254,6 +267,9 @@ impl ViolationKind {
             Self::LagWrong => "lag is reported as it is, and as unknown where it is unknown",
             Self::MissedAlarm => "too much lag raises an alarm in time",
             Self::FalseAlarm => "no alarm without too much lag",
+            Self::OpenFilesGrow => "a process gives back what it opens",
+            Self::SinkGrows => "a sink grows with what it holds",
+            Self::ClockDecides => "the wall clock decides nothing",
             Self::NotDrained => "once everything is healed, the topics are drained in time",
             Self::Panicked => "no input and no fault makes a process panic",
             Self::UnexpectedExit => "a worker runs until it is told to end",

@@ -19,7 +19,7 @@ use crate::checker;
 use crate::checker::observation::Observation;
 use crate::dataset::record::LoadRecord;
 use crate::explain;
-use crate::pipeline_under_test::PipelineUnderTest;
+use crate::pipeline_under_test::{PipelineUnderTest, Row};
 use crate::plan::Plan;
 use crate::trace::{Event, View};
 use crate::verdict::{Outcome, Verdict};
@@ -32,32 +32,24 @@ const POLL_BUDGET: u64 = 200_000_000;
 const TOPICS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Executes a plan on this thread, which must be a fresh one of a forked child. The verdict, and
-/// the history it judges.
+/// the history it judges. `twin_with_right_clocks` is what [`results`] says of the plan with right
+/// clocks, if its own go wrong.
 pub(super) fn execute(
     plan: Plan,
     records: Vec<LoadRecord>,
     pipeline: &'static dyn PipelineUnderTest,
+    twin_with_right_clocks: Option<Vec<Row>>,
 ) -> (Verdict, Vec<Event>) {
-    tracing_events::install();
-    let config = WorldConfig {
-        seed: plan.seed,
-        wall_ms_at_start: plan.wall_ms_at_start,
-        poll_budget: POLL_BUDGET,
-    };
-    let told = Rc::new(plan);
-    let finished = world::run(config, {
-        let plan = told.clone();
-        async move { run(plan, Rc::new(records), pipeline).await }
-    });
-    match finished {
+    match run_in_world(plan, records, pipeline) {
         Ok(Finished {
-            observation,
+            mut observation,
             loaded,
             hash,
             final_state_hash,
             simulated,
             polls,
         }) => {
+            observation.twin_with_right_clocks = twin_with_right_clocks;
             let mut violations = checker::check_all(&observation);
             explain::explain_all(&mut violations, &observation.trace);
             let verdict = Verdict {
@@ -73,6 +65,34 @@ pub(super) fn execute(
         }
         Err(error) => (unknown(&error), Vec::new()),
     }
+}
+
+/// Executes a plan as [`execute`] does, for its result set alone; none if it was not drained.
+pub(super) fn results(
+    plan: Plan,
+    records: Vec<LoadRecord>,
+    pipeline: &'static dyn PipelineUnderTest,
+) -> Option<Vec<Row>> {
+    let observation = run_in_world(plan, records, pipeline).ok()?.observation;
+    observation.drained_at_ns?;
+    Some(observation.results)
+}
+
+fn run_in_world(
+    plan: Plan,
+    records: Vec<LoadRecord>,
+    pipeline: &'static dyn PipelineUnderTest,
+) -> Result<Finished, WorldError> {
+    tracing_events::install();
+    let config = WorldConfig {
+        seed: plan.seed,
+        wall_ms_at_start: plan.wall_ms_at_start,
+        poll_budget: POLL_BUDGET,
+    };
+    let plan = Rc::new(plan);
+    world::run(config, async move {
+        run(plan, Rc::new(records), pipeline).await
+    })
 }
 
 struct Finished {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use whitewater_sim::host::{self, HostId};
 use whitewater_sim::process::{self, ExitStatus, ProcessId, Signal};
-use whitewater_sim::{task, time, trace};
+use whitewater_sim::{descriptor, disk_mount, task, time, trace};
 
-use crate::checker::observation::{Exit, ExitKind};
+use crate::checker::observation::{Exit, ExitKind, OpenFiles};
 use crate::pipeline_under_test::{Context, PipelineUnderTest};
 use crate::plan::Plan;
 
@@ -295,6 +295,30 @@ impl Fleet {
                 .or_insert_with(|| worker.context.clone());
         }
         found.into_iter().collect()
+    }
+
+    /// The most descriptors that each worker had open at once, each time that there were more.
+    pub(super) fn open_files(&self) -> Vec<OpenFiles> {
+        let inner = self.inner.borrow();
+        let peaks = inner.workers.iter().flat_map(|worker| {
+            let peaks = descriptor::descriptor_peaks(worker.process);
+            peaks.into_iter().map(|peak| OpenFiles {
+                process: worker.name.clone(),
+                incarnation: peak.incarnation,
+                at_ns: u64::try_from(peak.at.as_nanos()).unwrap_or(u64::MAX),
+                open: peak.open,
+            })
+        });
+        peaks.collect()
+    }
+
+    /// What each worker host has on its disk.
+    pub(super) fn sink_bytes(&self) -> Vec<u64> {
+        let hosts = self.one_per_host();
+        hosts
+            .into_iter()
+            .map(|(host, _)| disk_mount::volume_of(host).disk().used_bytes())
+            .collect()
     }
 
     /// How the workers ended so far.

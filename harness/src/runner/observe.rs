@@ -42,6 +42,10 @@ pub(super) async fn observe(
         healed_at_ns,
         drained_at_ns,
         liveness_ms: plan.liveness_ms,
+        open_files: fleet.open_files(),
+        sink_bytes: fleet.sink_bytes(),
+        // Known to whoever runs the twin.
+        twin_with_right_clocks: None,
         exits: fleet.exits(),
     }
 }

@@ -13,7 +13,9 @@ use whitewater_sim::{inherited_socket, interpose_check, kafka_linkage};
 
 use super::execution;
 use crate::dataset;
-use crate::pipeline_under_test::PipelineUnderTest;
+use crate::dataset::record::LoadRecord;
+use crate::pipeline_under_test::{PipelineUnderTest, Row};
+use crate::plan::Plan;
 use crate::runner_protocol::{
     DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT, RANDOMISED_ADDRESSES_VARIABLE,
     RunRequest, ToRunner,
@@ -27,6 +29,7 @@ pub type PipelineEntry = (&'static str, &'static dyn PipelineUnderTest);
 const TRACE_LINE: u8 = b'T';
 const VERDICT_LINE: u8 = b'V';
 const WARNING_LINE: u8 = b'W';
+const RESULTS_LINE: u8 = b'R';
 
 /// The whole life of a runner. Call it first thing in `main`: `whitewater::runner!` does.
 pub fn serve(pipelines: &'static [PipelineEntry]) -> ExitCode {
@@ -110,15 +113,20 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
         Ok(records) => records,
         Err(error) => return refused(error.to_string()),
     };
+    let pipeline = *pipeline;
+    let limit = Duration::from_millis(wall_limit_ms);
+    let twin = match twin_with_right_clocks(zygote, &plan, &records, pipeline, limit) {
+        Ok(twin) => twin,
+        Err(error) => return refused(error.to_string()),
+    };
     let options = ChildOptions {
         seed: plan.seed,
         output,
-        wall_time_max: Duration::from_millis(wall_limit_ms),
+        wall_time_max: limit,
     };
     let keep_trace = trace.is_some();
-    let (pipeline, plan) = (*pipeline, *plan);
     let ran = run_trapped(zygote, &options, move |out| {
-        let (verdict, events) = execution::execute(plan, records, pipeline);
+        let (verdict, events) = execution::execute(*plan, records, pipeline, twin);
         // The parent sees a torn line as no verdict, so an error here needs no words of its own.
         if keep_trace {
             for event in &events {
@@ -157,6 +165,36 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
         (Some(verdict), None) if outcome.end == ChildEnd::Finished => verdict,
         _ => Verdict::unknown(why_without_verdict(&outcome)),
     }))
+}
+
+/// For a plan that puts clocks wrong: the result set of the same plan with right clocks, from a
+/// child of its own. None for other plans, and where the twin was not drained.
+fn twin_with_right_clocks(
+    zygote: &Zygote,
+    plan: &Plan,
+    records: &[LoadRecord],
+    pipeline: &'static dyn PipelineUnderTest,
+    wall_time_max: Duration,
+) -> Result<Option<Vec<Row>>, Error> {
+    let Some(twin) = plan.with_right_clocks() else {
+        return Ok(None);
+    };
+    let options = ChildOptions {
+        seed: twin.seed,
+        output: None,
+        wall_time_max,
+    };
+    let records = records.to_vec();
+    let ran = run_trapped(zygote, &options, move |out| {
+        if let Some(rows) = execution::results(twin, records, pipeline) {
+            // The parent sees a torn line as no results, which is what it then has.
+            let _ = write_line(out, RESULTS_LINE, &rows);
+        }
+    })?;
+    Ok(ran
+        .written
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| serde_json::from_slice(line.strip_prefix(&[RESULTS_LINE])?).ok()))
 }
 
 /// A child that ran behind the escape trap.

@@ -6,6 +6,7 @@ pub mod auto_commit_background;
 pub mod commit_before_processing;
 pub mod escapes;
 pub mod late_acknowledgement;
+pub mod leaked_connections;
 pub mod no_seen;
 pub mod pointer_in_trace;
 pub mod trade;

@@ -56,7 +56,7 @@ impl<'o> Polls<'o> {
             }
             Step::Life => {
                 for cursors in self.cursors.iter_mut() {
-                    cursors.retain(|cursor| cursor.process != event.process);
+                    cursors.retain(|cursor| *cursor.process != *event.process);
                 }
             }
             _ => {}
