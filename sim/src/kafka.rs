@@ -82,6 +82,9 @@ struct Inner {
     brokers: BTreeMap<BrokerId, ProcessId>,
     connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
     last_connection: Cell<u64>,
+    /// The process of each group member that asked for an offset commit. A request can wait for
+    /// another one, and is then answered on another process's account.
+    committers: RefCell<BTreeMap<String, String>>,
     timer: RefCell<TimerState>,
 }
 
@@ -239,11 +242,21 @@ impl ClusterHandle {
             let outputs = act(&mut cluster, now);
             (outputs, cluster.take_events(), cluster.next_timer())
         };
-        record_events(events, client);
+        record_events(events, client, &self.inner.committers.borrow());
         for output in outputs {
             self.carry_out(output);
         }
         self.arm(due);
+    }
+
+    fn note_committer(&self, body: &RequestKind, client: &str) {
+        let RequestKind::OffsetCommit(request) = body else {
+            return;
+        };
+        let mut committers = self.inner.committers.borrow_mut();
+        if !request.member_id.is_empty() && !committers.contains_key(&*request.member_id) {
+            committers.insert(request.member_id.to_string(), client.to_owned());
+        }
     }
 
     fn carry_out(&self, output: Output) {
@@ -362,6 +375,7 @@ async fn serve(handle: ClusterHandle, broker: BrokerId, connection: Connection) 
         let Ok(request) = message.downcast::<WireRequest>() else {
             break;
         };
+        handle.note_committer(&request.body, &client);
         let request = Request {
             connection: id,
             correlation_id: request.correlation_id,

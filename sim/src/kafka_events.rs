@@ -1,15 +1,28 @@
 //! What a cluster reports, as events of the trace.
 
+use std::collections::BTreeMap;
+
 use whitewater_cluster::Event;
 
 use crate::trace;
 
 /// Records the cluster's events under the names that checkers and reports read.
 ///
-/// `client` names the process whose request made the cluster act; empty where none did.
-pub(crate) fn record_events(events: Vec<Event>, client: &str) {
+/// `client` names the process whose request made the cluster act; empty where none did. An offset
+/// commit is its committer's, even if another request made the cluster come to it.
+pub(crate) fn record_events(
+    events: Vec<Event>,
+    client: &str,
+    committers: &BTreeMap<String, String>,
+) {
     for event in events {
-        record(event, client);
+        let committer = match &event {
+            Event::OffsetCommitted { member_id, .. } | Event::CommitRefused { member_id, .. } => {
+                committers.get(member_id).map(String::as_str)
+            }
+            _ => None,
+        };
+        record(event, committer.unwrap_or(client));
     }
 }
 

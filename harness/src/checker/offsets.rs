@@ -111,10 +111,8 @@ impl<'o> Follower<'o> for Offsets<'o> {
     fn follow(&mut self, partitions: &Partitions<'o>, at: At<'o>, step: &Step<'o>) {
         match *step {
             Step::Deliver(place) => self.deliver(partitions, at, place),
-            Step::SinkCommit { path, rows } => {
-                if self.sink.is_empty() || path == self.sink {
-                    self.write(at.event, rows);
-                }
+            Step::SinkCommit { path, rows } if self.sink.is_empty() || path == self.sink => {
+                self.write(at.event, rows);
             }
             Step::Life => self
                 .unwritten

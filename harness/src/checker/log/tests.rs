@@ -321,13 +321,13 @@ fn clean_history(script: &[(usize, usize, u8)]) -> Observation {
             "trades-0,trades-1",
             generation,
         );
-        for partition in 0..2 {
-            let start = committed[partition];
+        for (partition, committed) in (0..).zip(&mut committed) {
+            let start = *committed;
             let end = (start + *gets as i64).min(RECORDS);
             let offsets: Vec<i64> = (start..end).collect();
-            fetch(&mut run, &worker, partition as i64, start, &offsets);
-            committed[partition] = start + (*commits as i64).min(end - start);
-            commit(&mut run, &worker, partition as i64, committed[partition]);
+            fetch(&mut run, &worker, partition, start, &offsets);
+            *committed = start + (*commits as i64).min(end - start);
+            commit(&mut run, &worker, partition, *committed);
         }
         own(
             &mut run,
