@@ -125,6 +125,7 @@ pub fn start_cluster(config: ClusterSimConfig) -> ClusterHandle {
             brokers,
             connections: RefCell::default(),
             last_connection: Cell::new(0),
+            committers: RefCell::default(),
             timer: RefCell::default(),
         }),
     };
