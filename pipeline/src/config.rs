@@ -1,6 +1,7 @@
 //! The configuration of a pipeline: a strict TOML file, or this struct.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub seen_horizon: Duration,
     /// How long things may take.
     pub limits: Limits,
+    /// Where alerts are posted, besides the log.
+    pub webhook: Option<String>,
     /// librdkafka's properties, over our defaults ([`KAFKA_DEFAULTS`]).
     pub kafka: BTreeMap<String, String>,
 }
@@ -72,6 +75,10 @@ pub struct Limits {
     pub sink_wait: Duration,
     /// Between two advisory offset commits.
     pub offset_commit_interval: Duration,
+    /// How old the oldest unprocessed record may be before there is an alert.
+    pub lag: Duration,
+    /// Between two looks at how far the log goes on.
+    pub lag_interval: Duration,
 }
 
 impl Default for BatchLimits {
@@ -90,6 +97,8 @@ impl Default for Limits {
             broker_wait: Duration::from_secs(30),
             sink_wait: Duration::from_secs(60),
             offset_commit_interval: Duration::from_secs(1),
+            lag: Duration::from_secs(300),
+            lag_interval: Duration::from_secs(10),
         }
     }
 }
@@ -156,6 +165,7 @@ impl Config {
             batch: BatchLimits::default(),
             seen_horizon: SEEN_HORIZON_DEFAULT,
             limits: Limits::default(),
+            webhook: None,
             kafka: BTreeMap::new(),
         }
     }
@@ -228,6 +238,7 @@ const TOP: &[&str] = &[
     "batch",
     "seen",
     "limits",
+    "alert",
     "kafka",
 ];
 
@@ -243,8 +254,11 @@ const TABLES: &[(&str, &[&str])] = &[
             "broker_wait_ms_max",
             "sink_wait_ms_max",
             "offset_commit_interval_ms",
+            "lag_ms_max",
+            "lag_interval_ms",
         ],
     ),
+    ("alert", &["webhook"]),
 ];
 
 fn read(text: &str) -> Result<Config, Fault> {
@@ -289,6 +303,7 @@ fn read(text: &str) -> Result<Config, Fault> {
     }
     read_batch(&top, &mut config)?;
     read_limits(&top, &mut config)?;
+    config.webhook = read_webhook(&top)?;
     config.kafka = read_kafka(&top)?;
     Ok(config)
 }
@@ -372,20 +387,39 @@ fn read_limits(top: &Table<'_>, config: &mut Config) -> Result<(), Fault> {
         return Ok(());
     };
     let table = Table::open(entry.table()?);
-    let read = |key: &str, default: Duration| {
+    let read_within = |key: &str, range: RangeInclusive<u64>, default: Duration| {
         let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
-        table
-            .number(key, 0..=3_600_000, default)
-            .map(Duration::from_millis)
+        table.number(key, range, default).map(Duration::from_millis)
     };
+    let read = |key: &str, default: Duration| read_within(key, 0..=3_600_000, default);
     let default = Limits::default();
     config.limits = Limits {
         drain: read("drain_ms_max", default.drain)?,
         broker_wait: read("broker_wait_ms_max", default.broker_wait)?,
         sink_wait: read("sink_wait_ms_max", default.sink_wait)?,
         offset_commit_interval: read("offset_commit_interval_ms", default.offset_commit_interval)?,
+        lag: read_within("lag_ms_max", 1_000..=2_678_400_000, default.lag)?,
+        lag_interval: read_within("lag_interval_ms", 100..=600_000, default.lag_interval)?,
     };
     Ok(())
+}
+
+fn read_webhook(top: &Table<'_>) -> Result<Option<String>, Fault> {
+    let Some(alert) = top.get("alert") else {
+        return Ok(None);
+    };
+    let Some(webhook) = Table::open(alert.table()?).get("webhook") else {
+        return Ok(None);
+    };
+    let url = webhook.text()?;
+    if url.starts_with("http://") || url.starts_with("https://") {
+        Ok(Some(url.to_owned()))
+    } else {
+        Err(webhook.fault(
+            "`webhook` is not an address",
+            "starts with http:// or https://",
+        ))
+    }
 }
 
 fn read_kafka(top: &Table<'_>) -> Result<BTreeMap<String, String>, Fault> {

@@ -52,9 +52,22 @@ pub enum LogError {
 /// # Errors
 /// See [`LogError`].
 pub fn extents(config: &Config, wait: Duration) -> Result<Vec<LogExtent>, LogError> {
+    extents_by(&client(config)?, config, wait)
+}
+
+/// A client outside the group, for questions about logs.
+pub(crate) fn client(config: &Config) -> Result<BaseConsumer, LogError> {
     let mut client = ClientConfig::new();
     client.extend(config.client_properties());
-    let consumer: BaseConsumer = client.create().map_err(LogError::Client)?;
+    client.create().map_err(LogError::Client)
+}
+
+/// [`extents`] by a client that is there already.
+pub(crate) fn extents_by(
+    consumer: &BaseConsumer,
+    config: &Config,
+    wait: Duration,
+) -> Result<Vec<LogExtent>, LogError> {
     let deadline = Deadline {
         started: clock::monotonic(),
         wait,
@@ -62,7 +75,7 @@ pub fn extents(config: &Config, wait: Duration) -> Result<Vec<LogExtent>, LogErr
     };
     let mut extents = Vec::new();
     for topic in &config.topics {
-        for partition in partitions(&consumer, topic, &deadline)? {
+        for partition in partitions(consumer, topic, &deadline)? {
             let partition = TopicPartition::new(topic, partition);
             let (low, end) = deadline.keep_trying(|left| {
                 consumer.fetch_watermarks(&partition.topic, partition.partition, left)

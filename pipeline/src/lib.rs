@@ -14,8 +14,10 @@ pub mod decimal;
 pub mod event_time;
 pub mod field_path;
 pub mod kafka_log;
+pub mod lag;
 mod member;
 mod ownership;
+pub mod process;
 pub mod processor;
 pub mod quarantine;
 mod rebalance;
@@ -27,5 +29,7 @@ pub mod sink;
 pub mod sqlite;
 pub mod status;
 pub mod topic_partition;
+#[cfg(feature = "cli")]
+pub mod topic_read;
 pub mod trades;
 pub mod worker;

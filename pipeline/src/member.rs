@@ -1,5 +1,6 @@
 //! This worker as a member of its consumer group.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -30,7 +31,7 @@ pub(crate) type At = (TopicPartition, i64);
 
 /// The group's consumer. It fetches only what was attached, from where the sink says.
 pub(crate) struct Member {
-    consumer: BaseConsumer<RebalanceLog>,
+    consumer: Arc<BaseConsumer<RebalanceLog>>,
     cooperative: bool,
     leaves: bool,
 }
@@ -47,7 +48,7 @@ impl Member {
         let mut client = ClientConfig::new();
         client.extend(properties);
         Ok(Self {
-            consumer: client.create_with_context(RebalanceLog::new(cooperative))?,
+            consumer: Arc::new(client.create_with_context(RebalanceLog::new(cooperative))?),
             cooperative,
             leaves,
         })
@@ -56,6 +57,11 @@ impl Member {
     pub(crate) fn subscribe(&self, topics: &[String]) -> KafkaResult<()> {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         self.consumer.subscribe(&topics)
+    }
+
+    /// The client, for questions about logs that may block.
+    pub(crate) fn client(&self) -> Arc<BaseConsumer<RebalanceLog>> {
+        Arc::clone(&self.consumer)
     }
 
     /// Starts to leave the group, if it is to be left; the revocation comes as an event.

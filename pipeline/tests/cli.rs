@@ -103,6 +103,9 @@ fn settings() -> insta::Settings {
     settings.add_filter(r"127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*", "BROKERS");
     settings.add_filter(r"within \d+ s", "within N s");
     settings.add_filter(r"in \d+\.\d s", "in N s");
+    settings.add_filter(r" *\d+ (ms|s)(  -|  worker-\S+)\n", "     AGE$2\n");
+    settings.add_filter(r"\d+ (ms|s) at most", "AGE at most");
+    settings.add_filter(r#""(time_ms|lag_ms|lag_ms_min)":\d+"#, "\"$1\":N");
     settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "NOW");
     settings.add_filter(r"/tmp/[^`\s]*/", "DIR/");
     settings
@@ -192,6 +195,45 @@ fn a_broker_that_does_not_answer_is_named_within_the_bound() {
         ]),
     ];
     settings().bind(|| insta::assert_snapshot!(all.join("\n")));
+}
+
+#[test]
+fn status_goes_on_looking_while_a_broker_is_away() {
+    let mut kafka = Kafka::start(1, 1);
+    let place = Place::new(&kafka.server.bootstrap_servers());
+    let log = std::fs::File::create(place.path("status.jsonl")).unwrap();
+    let mut child = place
+        .command(&[
+            "--log",
+            "off",
+            "status",
+            "pipeline.toml",
+            "--watch",
+            "1",
+            "--json",
+        ])
+        .stdout(log)
+        .spawn()
+        .unwrap();
+    let looks = || -> Vec<serde_json::Value> {
+        let text = std::fs::read_to_string(place.path("status.jsonl")).unwrap();
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    wait_until("a look", || looks().iter().any(|look| look["lag"] == 0));
+    kafka.server.stop_broker(1);
+    wait_until("bad news", || {
+        looks().iter().any(|look| look["error"].is_string())
+    });
+    kafka.server.start_broker(1).unwrap();
+    wait_until("good news", || {
+        looks().last().is_some_and(|look| look["lag_ms"] == 0)
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]
@@ -328,6 +370,48 @@ fn a_file_that_is_missing_empty_or_cut_off_says_what_was_sent() {
         .iter()
         .map(|file| place.run(&["send", "--brokers", &brokers, "--topic", "trades", file]))
         .collect();
+    settings().bind(|| insta::assert_snapshot!(all.join("\n")));
+}
+
+#[test]
+fn csv_and_zstd_are_sent_too() {
+    let kafka = Kafka::start(1, 1);
+    let brokers = kafka.server.bootstrap_servers();
+    let place = Place::new(&brokers);
+    let csv = "id,symbol,price,quantity,time\nc1,S,1.50,2,2024-05-06T07:08:09Z\nc2,S,1.50,,2024-05-06T07:08:09Z\n";
+    let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    place.write("trades.csv", csv);
+    place.write("trades.csv.zst", zstd(csv));
+    place.write("trades.jsonl.zst", zstd(&trades(3)));
+    place.write("notes.txt", csv);
+    let cut = zstd(&trades(5_000));
+    place.write("cut.jsonl.zst", &cut[..cut.len() / 2]);
+    place.write("ragged.csv", "id,price\n1,2\n3\n");
+    place.write("header.csv", "id,price\n");
+    let send = |args: &[&str]| {
+        let first = ["send", "--brokers", &brokers, "--topic", "trades"];
+        place.run(&[&first[..], args].concat())
+    };
+    let all = [
+        send(&["trades.csv"]),
+        send(&["trades.csv.zst", "--key", "symbol"]),
+        send(&["trades.jsonl.zst"]),
+        send(&["--format", "csv", "notes.txt"]),
+        send(&["cut.jsonl.zst"]),
+        send(&["ragged.csv"]),
+        send(&["header.csv"]),
+        place.run(&["run", "pipeline.toml", "--until-end"]),
+        place.run(&[
+            "results",
+            "pipeline.toml",
+            "--limit",
+            "1",
+            "--format",
+            "json",
+        ]),
+        place.run(&["read", "--brokers", &brokers, "--topic", "trades"]),
+        place.run(&["read", "--brokers", &brokers, "--topic", "others"]),
+    ];
     settings().bind(|| insta::assert_snapshot!(all.join("\n")));
 }
 

@@ -7,9 +7,10 @@ mod served;
 #[path = "support/workers.rs"]
 mod workers;
 
+use std::io::{BufRead, Read, Write};
 use std::time::Duration;
 
-use served::{Kafka, records_in, wait_until};
+use served::{Kafka, PATIENCE, records_in, wait_until};
 use whitewater_pipeline::registry;
 use whitewater_pipeline::sink::Sink;
 use whitewater_pipeline::sqlite::{Reader, SqliteSink};
@@ -227,4 +228,77 @@ fn the_same_id_with_another_payload_is_kept_aside_not_dropped() {
     sent.truncate(10);
     let rows = Reader::open(&path, "trades@1").unwrap().rows().unwrap();
     assert_eq!(rows.len(), 10);
+}
+
+/// Answers every POST and passes on its body.
+fn webhook() -> (String, std::sync::mpsc::Receiver<serde_json::Value>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (bodies, received) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = std::io::BufReader::new(stream.unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                let line = line.trim().to_lowercase();
+                if let Some(value) = line.strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+            stream.get_mut().write_all(answer).unwrap();
+            if bodies.send(serde_json::from_slice(&body).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    (url, received)
+}
+
+#[test]
+fn a_sink_that_stays_locked_raises_an_alert_and_a_free_one_clears_it() {
+    let kafka = Kafka::start(1, 1);
+    let (_directory, path) = sink();
+    let (url, alerts) = webhook();
+    let mut config = config(&kafka, &path, "one");
+    config.limits.lag = Duration::from_secs(1);
+    config.limits.lag_interval = Duration::from_millis(100);
+    config.webhook = Some(url);
+    let sent = trades(0..20, 1);
+    send(&kafka, &sent[..10]);
+    let worker = start(config);
+    wait_for_records(&path, 10);
+    let mut connection = rusqlite::Connection::open(&path).unwrap();
+    let lock = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    send(&kafka, &sent[10..]);
+    let raised = alerts.recv_timeout(PATIENCE).unwrap();
+    drop(lock);
+    let cleared = alerts.recv_timeout(PATIENCE).unwrap();
+    wait_for_records(&path, 20);
+    worker.stop();
+    assert_results(&path, &sent);
+    let told = |alert: &serde_json::Value| {
+        ["partition", "phase", "reason", "worker"]
+            .map(|name| alert[name].to_string())
+            .join(" ")
+    };
+    assert_eq!(told(&raised), r#""trades-0" "raised" "behind" "one""#);
+    assert!(raised["lag_ms_min"].as_i64().unwrap() > 1_000, "{raised}");
+    assert_eq!(raised["basis"], "record_timestamp");
+    assert!(
+        raised["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("group: trades-0 is more than 1 s behind")
+    );
+    assert_eq!(cleared["phase"], "cleared", "{cleared}");
 }

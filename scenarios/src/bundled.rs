@@ -82,6 +82,8 @@ impl Bundled {
                 "records_max" => config.batch.records_max = value.parse()?,
                 "linger_ms" => config.batch.linger = Duration::from_millis(value.parse()?),
                 "drain_ms" => config.limits.drain = Duration::from_millis(value.parse()?),
+                "lag_ms_max" => config.limits.lag = Duration::from_millis(value.parse()?),
+                "lag_interval_ms" => config.limits.lag_interval = Duration::from_millis(value.parse()?),
                 kafka if kafka.contains('.') => {
                     config.kafka.insert(kafka.to_owned(), value.clone());
                 }

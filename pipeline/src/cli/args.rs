@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::exit_code;
 use crate::field_path::FieldPath;
-use crate::send::Rate;
+use crate::send::{Rate, SourceFormat};
 
 /// An idempotent Kafka pipeline: every record becomes a result exactly once, or is accounted for.
 #[derive(Debug, Parser)]
@@ -42,22 +42,44 @@ Examples:
     /// Check a configuration file without running it
     #[command(after_help = "Example:\n  pipeline validate pipeline.toml")]
     Validate(ConfigArg),
-    /// Send a file of JSON lines (plain or gzip) to a topic
+    /// Send a file of JSON lines or CSV (plain, gzip or zstd) to a topic
     #[command(after_help = "\
 The topic must be there, unless --create-topic says how many partitions it gets.
 Disorder is the same for the same seed. Malformed records are broken copies: every
-record of the file is sent whole, too.
+record of the file is sent whole, too. A CSV row becomes a JSON object: the header names its
+fields, values stay texts, and an empty one is null.
 
 Examples:
   pipeline send --topic trades --key symbol --create-topic 8 trades.jsonl.gz
   pipeline send --topic events --key actor.login --duplicates 1% --out-of-order 5% --malformed 0.1% --seed 7 events.jsonl
+  pipeline send --topic quotes --key symbol quotes.csv.zst
   zcat trades.jsonl.gz | head -1000 | pipeline send --topic trades -")]
     Send(SendArgs),
     /// Show how far the sink is behind the log, per partition
-    #[command(
-        after_help = "Examples:\n  pipeline status pipeline.toml\n  pipeline status pipeline.toml --json"
-    )]
+    #[command(after_help = "\
+The age is that of the oldest record that is not in the sink yet, by its broker timestamp.
+
+Examples:
+  pipeline status pipeline.toml
+  pipeline status pipeline.toml --watch
+  pipeline status pipeline.toml --watch 30 --json >> lag.jsonl")]
     Status(StatusArgs),
+    /// Process events from standard input, without Kafka or a sink
+    #[command(after_help = "\
+Reads one JSON object a line, writes one outcome a line: a row, filtered, or quarantined.
+Without a configuration every field is read under its own name.
+
+Examples:
+  pipeline process --config pipeline.toml < trades.jsonl > rows.jsonl
+  zcat trades.jsonl.gz | pipeline process --config pipeline.toml --processor trades@1 | head")]
+    Process(ProcessArgs),
+    /// Write a topic's payloads to standard output, one a line, up to where it ends now
+    #[command(after_help = "\
+Joins no group, commits nothing.
+
+Example:
+  pipeline read --topic trades > trades.jsonl")]
+    Read(ReadArgs),
     /// Delete the result set and build it again from the log
     #[command(after_help = "\
 Audit rows stay. Workers that run meanwhile are fenced and help.
@@ -99,6 +121,9 @@ pub(super) struct SendArgs {
     /// The file, or - for standard input
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
+    /// How the file is written [default: csv if its name says so, else jsonl]
+    #[arg(long, value_enum, hide_default_value = true, value_name = "FORMAT")]
+    pub(super) format: Option<SourceFormat>,
     /// The topic to send to
     #[arg(long, value_name = "TOPIC")]
     pub(super) topic: String,
@@ -135,9 +160,38 @@ pub(super) struct SendArgs {
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) config: ConfigArg,
-    /// One JSON object, for scripts
+    /// One JSON object, for scripts; one a look with --watch
     #[arg(long)]
     pub(super) json: bool,
+    /// Look again every few seconds, until Ctrl-C
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(super) watch: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProcessArgs {
+    /// The processor, over the configuration's
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub(super) processor: Option<String>,
+    /// The configuration file that says where the fields stand
+    #[arg(long, value_name = "CONFIG")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReadArgs {
+    /// The topic
+    #[arg(long, value_name = "TOPIC")]
+    pub(super) topic: String,
+    /// Where to reach the brokers
+    #[arg(long, default_value = "localhost:9092", value_name = "HOST:PORT,…")]
+    pub(super) brokers: String,
+    /// How long to wait when nothing comes, in seconds
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(super) timeout: u64,
+    /// A property of librdkafka, such as security.protocol=ssl
+    #[arg(long = "kafka", value_name = "KEY=VALUE", value_parser = property)]
+    pub(super) kafka: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +226,12 @@ pub(super) enum Format {
 }
 
 impl SendArgs {
+    pub(super) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
+impl ReadArgs {
     pub(super) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }

@@ -5,6 +5,8 @@ mod config_file;
 pub mod exit_code;
 mod failure;
 mod logging;
+mod process;
+mod read;
 mod results;
 mod run;
 mod send;

@@ -9,7 +9,7 @@ use crate::catch_up::{CaughtUp, catch_up};
 use crate::cli::args::{Cli, Command, ConfigArg, RebuildArgs, RunArgs};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{accounting, bar, confirm, grouped, say};
-use crate::cli::{config_file, exit_code, logging, results, send, status};
+use crate::cli::{config_file, exit_code, logging, process, read, results, send, status};
 use crate::config::Config;
 use crate::kafka_log;
 use crate::rebuild;
@@ -35,6 +35,8 @@ fn dispatch(cli: &Cli) -> Result<u8, Failure> {
         Command::Validate(args) => validate(args),
         Command::Send(args) => send::send(args),
         Command::Status(args) => status::status(args),
+        Command::Process(args) => process::process(args),
+        Command::Read(args) => read::read(args),
         Command::Rebuild(args) => rebuild(args),
         Command::Results(args) => results::results(args),
     }

@@ -9,10 +9,14 @@ use crate::cli::terminal::{bar, grouped, say};
 use crate::clock;
 use crate::config::Config;
 use crate::kafka_log::{self, LogError};
-use crate::send::{self, Counts, DisorderRates, Lines, SendOptions};
+use crate::send::{self, Counts, DisorderRates, Lines, SendOptions, SourceFormat};
 
 pub(super) fn send(args: &SendArgs) -> Result<u8, Failure> {
-    let mut lines = Lines::open(&args.file).map_err(send::SendError::from)?;
+    let mut lines = Lines::open(
+        &args.file,
+        args.format.unwrap_or(SourceFormat::of(&args.file)),
+    )
+    .map_err(send::SendError::from)?;
     let options = SendOptions {
         brokers: args.brokers.clone(),
         topic: args.topic.clone(),

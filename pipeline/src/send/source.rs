@@ -1,4 +1,4 @@
-//! Reading lines from a file, plain or gzip, or from standard input.
+//! Reading records from a file of JSON lines or CSV, plain, gzip or zstd, or from standard input.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -6,10 +6,46 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clap::ValueEnum;
 use flate2::bufread::MultiGzDecoder;
 use serde::de::IgnoredAny;
 
+use crate::send::csv_rows::CsvRows;
+
 const BUFFER: usize = 1 << 18;
+/// The bytes that gzip (RFC 1952) and zstd (RFC 8878) begin with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// How records are written in a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceFormat {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values under a header
+    Csv,
+}
+
+impl SourceFormat {
+    /// By the file's name: `trades.csv`, `trades.csv.gz`; JSON lines otherwise.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let name = [".gz", ".zst", ".zstd"]
+            .iter()
+            .find_map(|ending| name.strip_suffix(ending))
+            .unwrap_or(&name);
+        if name.ends_with(".csv") {
+            Self::Csv
+        } else {
+            Self::Jsonl
+        }
+    }
+}
 
 /// Why a source can't be read, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +65,8 @@ pub enum SourceError {
         name: String,
     },
     /// It ends in the middle of the compressed data.
-    #[error("`{name}` is truncated: the gzip data ends early, after line {line}")]
-    TruncatedGzip {
+    #[error("`{name}` is truncated: the compressed data ends early, after line {line}")]
+    TruncatedData {
         /// Which source.
         name: String,
         /// The last whole line.
@@ -44,6 +80,16 @@ pub enum SourceError {
         /// The line that is not whole.
         line: u64,
     },
+    /// A row does not fit its header.
+    #[error("`{name}` is no proper CSV after line {line}: {reason}")]
+    Csv {
+        /// Which source.
+        name: String,
+        /// The line before the row.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
     /// Reading failed.
     #[error("reading `{name}` failed after line {line}: {reason}")]
     Read {
@@ -56,14 +102,19 @@ pub enum SourceError {
     },
 }
 
-/// The non-empty lines of a source.
+/// The records of a source, each as JSON.
 pub struct Lines {
     name: String,
-    reader: Box<dyn BufRead>,
+    reader: Format,
     line: u64,
     records: u64,
     bytes_read: Arc<AtomicU64>,
     bytes_total: Option<u64>,
+}
+
+enum Format {
+    Json(Box<dyn BufRead>),
+    Csv(Box<CsvRows>),
 }
 
 /// Counts the bytes of the file, compressed or not: what a progress bar shows.
@@ -81,11 +132,11 @@ impl<R: Read> Read for Counting<R> {
 }
 
 impl Lines {
-    /// Opens a file, or standard input for `-`. Gzip is recognised by its first two bytes.
+    /// Opens a file, or standard input for `-`. Compression is recognised by its first bytes.
     ///
     /// # Errors
     /// If it can't be opened or read.
-    pub fn open(path: &Path) -> Result<Self, SourceError> {
+    pub fn open(path: &Path, format: SourceFormat) -> Result<Self, SourceError> {
         let failed = |reason| SourceError::Open {
             path: path.to_owned(),
             reason,
@@ -107,11 +158,19 @@ impl Lines {
             bytes_read: Arc::clone(&bytes_read),
         };
         let mut plain = BufReader::with_capacity(BUFFER, input);
-        let gzip = plain.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+        let start = plain.fill_buf().map_err(failed)?;
+        let (gzip, zstd) = (start.starts_with(&GZIP), start.starts_with(&ZSTD));
         let reader: Box<dyn BufRead> = if gzip {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(plain)))
+        } else if zstd {
+            let decoder = zstd::stream::read::Decoder::with_buffer(plain).map_err(failed)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
         } else {
             Box::new(plain)
+        };
+        let reader = match format {
+            SourceFormat::Jsonl => Format::Json(reader),
+            SourceFormat::Csv => Format::Csv(Box::new(CsvRows::new(reader))),
         };
         Ok(Self {
             name,
@@ -134,10 +193,30 @@ impl Lines {
     /// # Errors
     /// If the source is empty, truncated or can't be read.
     pub fn next_record(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
+        match &mut self.reader {
+            Format::Json(_) => self.next_line(),
+            Format::Csv(rows) => {
+                let row = rows.next_row();
+                self.line = rows.line();
+                match row {
+                    Ok(Some(row)) => {
+                        self.records += 1;
+                        Ok(Some(row))
+                    }
+                    Ok(None) => self.end(),
+                    Err(error) => Err(self.csv_failed(error)),
+                }
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
         loop {
             let mut line = Vec::new();
-            let read = self
-                .reader
+            let Format::Json(reader) = &mut self.reader else {
+                return self.end();
+            };
+            let read = reader
                 .read_until(b'\n', &mut line)
                 .map_err(|reason| self.failed(reason))?;
             if read == 0 {
@@ -169,11 +248,34 @@ impl Lines {
         Ok(None)
     }
 
+    fn csv_failed(&self, error: csv::Error) -> SourceError {
+        match error.into_kind() {
+            csv::ErrorKind::Io(reason) => self.failed(reason),
+            csv::ErrorKind::UnequalLengths {
+                expected_len, len, ..
+            } => SourceError::Csv {
+                name: self.name.clone(),
+                line: self.line,
+                reason: format!("a row of {len} fields under a header of {expected_len}"),
+            },
+            csv::ErrorKind::Utf8 { err, .. } => SourceError::Csv {
+                name: self.name.clone(),
+                line: self.line,
+                reason: err.to_string(),
+            },
+            other => SourceError::Csv {
+                name: self.name.clone(),
+                line: self.line,
+                reason: format!("{other:?}"),
+            },
+        }
+    }
+
     fn failed(&self, reason: io::Error) -> SourceError {
         let name = self.name.clone();
         let line = self.line;
         match reason.kind() {
-            io::ErrorKind::UnexpectedEof => SourceError::TruncatedGzip { name, line },
+            io::ErrorKind::UnexpectedEof => SourceError::TruncatedData { name, line },
             _ => SourceError::Read { name, line, reason },
         }
     }

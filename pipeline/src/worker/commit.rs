@@ -43,6 +43,7 @@ impl<S: Sink> Worker<'_, '_, S> {
                 Err(SinkError::Fenced(partitions)) => self.on_fenced(&partitions),
                 Err(busy @ SinkError::Busy { .. }) => {
                     tracing::warn!("sink is locked");
+                    self.watch_lag().await;
                     let ending = self.shutdown.requested().await;
                     if started.elapsed() >= bound
                         || (ending && started.elapsed() >= self.config.limits.drain)

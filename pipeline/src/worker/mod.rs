@@ -5,6 +5,7 @@ mod acquire;
 mod commit;
 mod error;
 mod intake;
+mod lag;
 mod line;
 mod process;
 mod revoke;

@@ -13,6 +13,7 @@ use crate::registry::{self, Definition};
 use crate::sink::{Sink, SinkError};
 use crate::sqlite::SqliteSink;
 use crate::worker::error::WorkerError;
+use crate::worker::lag::LagWatch;
 use crate::worker::line::Lines;
 use crate::worker::shutdown::Shutdown;
 
@@ -73,6 +74,7 @@ pub async fn run(
         offsets_committed_at: clock::monotonic(),
         offsets_repeated_at: clock::monotonic(),
         positions_in_doubt: false,
+        lag: LagWatch::new(config),
         summary: Summary::default(),
     };
     worker.run().await
@@ -93,6 +95,7 @@ pub(super) struct Worker<'c, 'f, S> {
     pub(super) offsets_repeated_at: Instant,
     /// The client could not fetch from a position: claim and look at the log anew.
     pub(super) positions_in_doubt: bool,
+    pub(super) lag: LagWatch,
     pub(super) summary: Summary,
 }
 
@@ -108,6 +111,7 @@ impl<S: Sink> Worker<'_, '_, S> {
         while !self.shutdown.requested().await {
             self.fill_batch()?;
             self.act_on_rebalance().await?;
+            self.watch_lag().await;
             if self.batch.is_due(clock::monotonic(), &self.config.batch) {
                 self.commit_batch().await?;
             }
