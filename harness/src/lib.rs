@@ -5,6 +5,7 @@
 //! goes to a [`report`], with an explanation from the [`trace`] for what is wrong.
 
 pub mod checker;
+pub mod compare;
 pub mod dataset;
 pub mod explain;
 pub mod fault;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::compare::options::CompareOptions;
 use crate::exit_code::TABLE;
 use crate::gate::shard::Shard;
 use crate::gate::time_budget;
@@ -93,6 +94,21 @@ Examples:
 
 Writes scenarios/Cargo.toml, scenarios/src/main.rs and three scenarios; touches nothing that exists.")]
     Init(InitOptions),
+
+    /// Compares two versions of a processor on the same real events
+    #[command(after_help = "\
+A version is PROCESSOR@VERSION in one `pipeline` binary, or BINARY:PROCESSOR@VERSION. A binary is
+called as `BINARY process --processor PROCESSOR@VERSION [--config FILE]`: events as JSON lines in,
+one outcome a line out, as `pipeline process` writes them. The old version runs twice, so that
+noise is told from change. Nothing is sent or stored anywhere.
+
+Examples:
+    cargo whitewater compare --old trades@1 --new trades@2 --config pipeline.toml --sample 1% trades.jsonl.gz
+    cargo whitewater compare --old ./pipeline-1.4:trades@1 --new ./pipeline-1.5:trades@1 trades.jsonl
+    cargo whitewater compare --old trades@1 --new trades@2 --config pipeline.toml --sample 1% kafka://localhost:9092/trades
+    cargo whitewater compare --old activity@1 --new activity@2 --sample 5% --sample-by user events.jsonl.zst
+    cargo whitewater compare --old trades@1 --new trades@2 --tolerance notional=0.01 --ignore event_time --allow 0.1% trades.jsonl")]
+    Compare(CompareOptions),
 
     /// Serves the simulated Kafka cluster over TCP, in real time
     #[command(after_help = "\

@@ -4,6 +4,7 @@ mod build;
 mod catalogue;
 mod cli;
 mod command;
+mod compare;
 mod console;
 mod exit_code;
 mod failure;
@@ -59,6 +60,7 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
             command::determinism::determinism(&Project::find(&cli.project)?, options)?
         }
         Command::Init(options) => init::init(&options.folder)?,
+        Command::Compare(options) => command::compare::compare(options)?,
         Command::Serve(options) => command::serve::serve(options)?,
         Command::Doctor => command::doctor::doctor(Project::find(&cli.project).ok().as_ref()),
     };

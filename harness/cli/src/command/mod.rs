@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub(crate) mod compare;
 pub(crate) mod determinism;
 pub(crate) mod doctor;
 pub(crate) mod list;
