@@ -103,6 +103,7 @@ fn settings() -> insta::Settings {
     settings.add_filter(r"127\.0\.0\.1:\d+(,127\.0\.0\.1:\d+)*", "BROKERS");
     settings.add_filter(r"within \d+ s", "within N s");
     settings.add_filter(r"in \d+\.\d s", "in N s");
+    settings.add_filter(r#""digest":"[0-9a-f]{16}""#, "\"digest\":\"DIGEST\"");
     settings.add_filter(r" *\d+ (ms|s)(  -|  worker-\S+)\n", "     AGE$2\n");
     settings.add_filter(r"\d+ (ms|s) at most", "AGE at most");
     settings.add_filter(r#""(time_ms|lag_ms|lag_ms_min)":\d+"#, "\"$1\":N");
@@ -413,6 +414,39 @@ fn csv_and_zstd_are_sent_too() {
         place.run(&["read", "--brokers", &brokers, "--topic", "others"]),
     ];
     settings().bind(|| insta::assert_snapshot!(all.join("\n")));
+}
+
+#[test]
+fn events_are_processed_without_kafka_or_sink() {
+    let place = Place::new("127.0.0.1:1");
+    place.write("events.jsonl", trades(2) + "{\"id\":\"broken\"}\n");
+    let process = |args: &[&str]| {
+        let events = std::fs::File::open(place.path("events.jsonl")).unwrap();
+        let mut command = place.command(&[&["--log", "off", "process"], args].concat());
+        told(&command.stdin(events).output().unwrap())
+    };
+    let all = [
+        process(&["--config", "pipeline.toml"]),
+        process(&["--config", "pipeline.toml", "--processor", "trade@1"]),
+        process(&[]),
+    ];
+    settings().bind(|| {
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        exit 0
+        {"line":1,"id":"t0","columns":{"symbol":"S","price":"1.5","quantity":"0","notional":"0","event_time":"2024-05-06T07:08:09Z"},"digest":"DIGEST"}
+        {"line":2,"id":"t1","columns":{"symbol":"S","price":"1.5","quantity":"1","notional":"1.5","event_time":"2024-05-06T07:08:09Z"},"digest":"DIGEST"}
+        {"line":3,"quarantined":"missing_field","detail":"`price` is missing or null"}
+           Processed  3 events by trades@1 · 2 rows · 0 filtered · 1 quarantined
+
+        exit 3
+        error: no processor is called `trade@1`
+          help: did you mean `trades@1`?
+
+        exit 2
+        error: which processor?
+          help: --processor NAME@VERSION names it; --config FILE names it and its fields
+        "#)
+    });
 }
 
 #[test]

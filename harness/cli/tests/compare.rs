@@ -89,10 +89,9 @@ fn a_planted_rounding_is_reported_with_its_keys() {
     events.push(trade(18).replace("\"S\"", "\"T\""));
     let place = Place::new(&events);
     insta::assert_snapshot!(place.told("trades@1", "trades@2", &["--junit", "report.xml"]));
-    insta::assert_snapshot!(
-        "junit",
-        std::fs::read_to_string(place.path("report.xml")).unwrap()
-    );
+    let junit = std::fs::read_to_string(place.path("report.xml")).unwrap();
+    let junit = junit.replace(&planted().display().to_string(), "planted_trades");
+    insta::assert_snapshot!("junit", junit);
 
     let rows = place
         .path("target/whitewater/compare/planted_trades-trades@1-planted_trades-trades@2.jsonl");
@@ -124,7 +123,7 @@ fn the_same_version_against_itself_is_no_difference_and_exit_0() {
 
 #[test]
 fn what_is_tolerated_ignored_or_allowed_passes_and_enough_is_enough() {
-    let place = Place::new(&(0..5_000).map(trade).collect::<Vec<_>>());
+    let place = Place::new(&(0..2_000).map(trade).collect::<Vec<_>>());
     for (more, code) in [
         (["--tolerance", "0.01"], 0),
         (["--tolerance", "notional=0.01"], 0),

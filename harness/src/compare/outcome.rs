@@ -34,12 +34,18 @@ pub struct Outcome {
 pub enum OutcomeError {
     /// It is not JSON, or has other fields.
     #[error("not an outcome: {0}")]
-    Malformed(#[from] serde_json::Error),
+    Malformed(serde_json::Error),
     /// It is neither row nor filtered nor quarantined, or more than one of them.
     #[error(
         "not an outcome: one of `id` (with `columns`), `filtered` and `quarantined` is expected"
     )]
     Kind,
+}
+
+impl From<serde_json::Error> for OutcomeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(error)
+    }
 }
 
 /// Strict: a field that is not known may be one that should be compared.

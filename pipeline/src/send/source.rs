@@ -81,11 +81,11 @@ pub enum SourceError {
         line: u64,
     },
     /// A row does not fit its header.
-    #[error("`{name}` is no proper CSV after line {line}: {reason}")]
+    #[error("`{name}` is no proper CSV at line {line}: {reason}")]
     Csv {
         /// Which source.
         name: String,
-        /// The line before the row.
+        /// The row's line.
         line: u64,
         /// Why.
         reason: String,

@@ -51,7 +51,7 @@ pub(crate) enum CompareError {
     #[diagnostic(help("write kafka://HOST:PORT/TOPIC, with as many HOST:PORT, as there are"))]
     NoTopic { text: String },
 
-    #[error("{version}, line {line} of its output: {source}\n  {text}")]
+    #[error("{version}: line {line} of its output can't be read: {text}")]
     #[diagnostic(help(
         "one JSON object a line, as `pipeline process` writes them; everything else belongs on standard error"
     ))]
@@ -63,7 +63,7 @@ pub(crate) enum CompareError {
         source: OutcomeError,
     },
 
-    #[error("can't read {name} after line {line}: {source}")]
+    #[error("can't read {name} after line {line}")]
     #[diagnostic(help("JSON lines, plain, gzip or zstd; was the file cut off?"))]
     Events {
         name: String,
