@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use whitewater_sim::descriptor::{CloseReason, Descriptor, register_descriptor};
+use whitewater_sim::descriptor::{
+    CloseReason, Descriptor, descriptor_peaks, register_descriptor, release_descriptor,
+};
 use whitewater_sim::host;
 use whitewater_sim::process::{self, ExitStatus, ProcessId, Signal};
 use whitewater_sim::{task, time, trace};
@@ -298,5 +300,37 @@ fn nothing_starts_on_a_host_without_power() {
         let worker = worker();
         host::power_loss(process::host_of(worker));
         process::start(worker, || async {});
+    });
+}
+
+struct Open;
+
+impl Descriptor for Open {
+    fn close(&mut self, _how: CloseReason) {}
+}
+
+#[test]
+fn what_is_closed_soon_makes_no_new_peaks() {
+    run(1, async {
+        let worker = worker();
+        for _ in 0..2 {
+            process::start(worker, || async {
+                for _ in 0..5 {
+                    let opened = [(); 3].map(|()| register_descriptor(Box::new(Open)));
+                    time::sleep(ms(1)).await;
+                    for descriptor in opened {
+                        drop(release_descriptor(descriptor));
+                    }
+                }
+                register_descriptor(Box::new(Open));
+            });
+            process::exited(worker).await;
+        }
+        let peaks: Vec<_> = descriptor_peaks(worker)
+            .iter()
+            .map(|peak| (peak.incarnation, peak.open))
+            .collect();
+        // Each life begins anew; the one left open at its end goes with it.
+        assert_eq!(peaks, [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]);
     });
 }
