@@ -40,6 +40,7 @@ pub mod network;
 pub mod process;
 pub mod random;
 mod socket;
+mod source_location;
 pub mod task;
 pub mod time;
 mod timer;

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -270,9 +271,15 @@ fn report_panics() {
         std::panic::set_hook(Box::new(move |info| {
             let inside = try_with(|world| {
                 let message = task::panic_message(info.payload());
-                let location = info.location().map(ToString::to_string).unwrap_or_default();
                 let process = world.executor.current_process();
-                eprintln!("panicked at {location}: {message}");
+                let place =
+                    |file: &str, at: &Location<'_>| format!("{file}:{}:{}", at.line(), at.column());
+                let at = info.location();
+                let whole = at.map(|at| place(at.file(), at)).unwrap_or_default();
+                eprintln!("panicked at {whole}: {message}");
+                let location = at
+                    .map(|at| place(crate::source_location::portable(at.file()), at))
+                    .unwrap_or_default();
                 let fields = vec![("message", message.into()), ("location", location.into())];
                 trace::record(world, process, "panic", fields);
             });
