@@ -6,6 +6,7 @@
 
 pub mod delta_debugging;
 pub mod faults;
+pub mod leap;
 pub mod names;
 pub mod records;
 pub mod reduction;

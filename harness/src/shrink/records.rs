@@ -39,7 +39,7 @@ pub fn taken(plan: &Plan) -> u64 {
 }
 
 /// The first rows only.
-fn with_length(plan: &Plan, length: u64) -> Plan {
+pub(super) fn with_length(plan: &Plan, length: u64) -> Plan {
     let mut shorter = plan.clone();
     match &mut shorter.load.source {
         Source::Generator { records, .. } => *records = length,

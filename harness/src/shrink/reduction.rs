@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::search::{Judge, Search, Stopped};
-use super::{faults, records, settings, times, topology, workers};
+use super::{faults, leap, records, settings, times, topology, workers};
 use crate::plan::Plan;
 
 type Pass = fn(&mut Search<'_>) -> Result<(), Stopped>;
@@ -23,6 +23,9 @@ const PASSES: [Pass; 6] = [
 /// was stopped. `failing` is known to fail; `data` is the folder of real data files.
 pub fn shrink(failing: Plan, judge: &mut dyn Judge, data: Option<&Path>) -> Plan {
     let mut search = Search::new(failing, judge, data);
+    if leap::far(&mut search).is_err() {
+        return search.into_best();
+    }
     loop {
         let before = search.best().clone();
         let stopped = PASSES.iter().any(|pass| pass(&mut search).is_err());
@@ -104,6 +107,25 @@ mod tests {
             .into_iter()
             .map(|record| record.id)
             .collect()
+    }
+
+    /// A bug that needs a kill in one of 50 ms, whatever else is in the plan.
+    #[test]
+    fn a_moment_is_found_in_a_small_plan() {
+        // In a big plan the moment moves with every change.
+        let size = |plan: &Plan| plan.faults.len() as u64 + sent(plan).len() as u64 / 10;
+        let moment = |size: u64| 4_100 + 50 * (size - 5);
+        let fails = |plan: &Plan| {
+            let size = size(plan);
+            let hit = |at_ms| (moment(size)..moment(size) + 50).contains(&at_ms);
+            size >= 5 && plan.faults.iter().any(|fault| hit(fault.at_ms))
+        };
+        let mut big = plan("negative/commit-before-processing", 2);
+        big.faults[0].at_ms = moment(size(&big));
+        assert!(fails(&big));
+        let (small, _) = shrunk(&big, fails, 0, usize::MAX);
+        assert_eq!(small.faults.len(), 1);
+        assert!(sent(&small).len() <= 50);
     }
 
     /// A bug that needs one kill of a worker of two, and one record.
