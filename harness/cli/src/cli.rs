@@ -57,6 +57,14 @@ Examples:
     cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM")]
     Replay(ReplayOptions),
 
+    /// Runs scenarios and regressions one by one as tests, with libtest's output and filters
+    #[command(after_help = "\
+Examples:
+    cargo whitewater test                          every scenario in scenarios/fast, every regression
+    cargo whitewater test storm --seeds 100        those with `storm` in their names
+    cargo whitewater test --list")]
+    Test(TestOptions),
+
     /// Judges a sweep whose shards ran apart, as if one machine had run it
     #[command(after_help = "\
 Examples:
@@ -182,6 +190,21 @@ pub(crate) struct ReportOptions {
     /// Writes JUnit's XML to this file: a suite per scenario, a case per seed
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+}
+
+/// `test`
+#[derive(Args, Debug)]
+pub(crate) struct TestOptions {
+    /// Runs seeds 1 to N of each scenario
+    #[arg(long, value_name = "N", default_value_t = 20, env = "MADSIM_TEST_NUM", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+
+    /// Takes another folder's scenarios, or one scenario (several times for several) [default: fast]
+    #[arg(long = "scenario", value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) libtest: libtest_mimic::Arguments,
 }
 
 /// `merge`

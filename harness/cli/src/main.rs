@@ -51,6 +51,7 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
         Command::Replay(options) => {
             command::replay::replay(&Project::find(&cli.project)?, options)?
         }
+        Command::Test(options) => command::test::test(&Project::find(&cli.project)?, options)?,
         Command::Merge(options) => command::merge::merge(options)?,
         Command::Shrink(options) => {
             command::shrink::shrink(&Project::find(&cli.project)?, options)?

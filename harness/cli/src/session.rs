@@ -1,7 +1,7 @@
 //! What `run`, `replay` and `determinism` have in common: scenarios read, the runner built,
 //! its processes started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -76,9 +76,20 @@ pub(crate) fn start(
     randomised_addresses: bool,
 ) -> Result<RunnerPool, SetupError> {
     let logs: PathBuf = project.own_folder().join("logs");
+    start_logging_to(project, runner, &logs, jobs, randomised_addresses)
+}
+
+/// The same, for runners whose own output goes to another folder.
+pub(crate) fn start_logging_to(
+    project: &Project,
+    runner: &Runner,
+    logs: &Path,
+    jobs: usize,
+    randomised_addresses: bool,
+) -> Result<RunnerPool, SetupError> {
     let pool = RunnerPool::start(
         &runner.path,
-        &logs,
+        logs,
         project.data.as_deref(),
         jobs,
         randomised_addresses,

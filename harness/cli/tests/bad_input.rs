@@ -196,3 +196,43 @@ fn help_lists_commands_and_exit_codes() {
 fn help_of_run_has_examples() {
     insta::assert_snapshot!(Project::new().run(&["run", "--help"]));
 }
+
+#[test]
+fn a_shard_that_is_none_is_a_usage_error() {
+    insta::assert_snapshot!(Project::new().run(&["run", "--shard", "5/4"]));
+}
+
+#[test]
+fn a_time_budget_needs_a_unit_that_there_is() {
+    insta::assert_snapshot!(Project::new().run(&["run", "--time-budget", "3 days"]));
+}
+
+#[test]
+fn a_known_failure_of_no_scenario_is_refused() {
+    let project = Project::new();
+    let text = "[[known]]\nscenario = \"fast/staedy\"\nkinds = [\"lost\"]\nwhy = \"waits\"\n";
+    project.write("scenarios/known-failures.toml", text);
+    insta::assert_snapshot!(project.run(&["run"]));
+}
+
+#[test]
+fn a_regression_of_another_format_names_its_file() {
+    let project = Project::new();
+    project.write("scenarios/regressions/late.json", "{\"format\": 9}");
+    insta::assert_snapshot!(project.run(&["run"]));
+}
+
+#[test]
+fn a_part_of_a_sweep_is_no_sweep() {
+    let project = Project::new();
+    let events = r#"{"type":"begin","seeds":"4 seeds (shard 1/2)","shard":{"number":1,"of":2},"commit":null}
+{"type":"summary","interrupted":false,"wall_ms":1}
+"#;
+    project.write("1.jsonl", events);
+    insta::assert_snapshot!(project.run(&["merge", "1.jsonl"]));
+}
+
+#[test]
+fn tests_are_listed_without_a_build() {
+    insta::assert_snapshot!(Project::new().run(&["test", "--list"]));
+}

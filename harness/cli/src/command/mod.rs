@@ -9,3 +9,4 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod shrink;
+pub(crate) mod test;
