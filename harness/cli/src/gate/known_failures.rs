@@ -77,7 +77,7 @@ impl KnownFailures {
             message,
         };
         let file: File =
-            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+            toml::from_str(text).map_err(|error| wrong(place_and_word(&error.to_string())))?;
         for known in &file.known {
             if !names.contains(&known.scenario) {
                 return Err(wrong(format!("no scenario is called `{}`", known.scenario)));
@@ -140,6 +140,12 @@ impl KnownFailures {
             .map(|(_, known)| known)
             .collect()
     }
+}
+
+/// What TOML says, without the list of every word that there is.
+fn place_and_word(error: &str) -> String {
+    let end = error.find(", expected one of").unwrap_or(error.len());
+    error[..end].trim_end().to_owned()
 }
 
 #[cfg(test)]
