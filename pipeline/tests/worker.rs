@@ -235,7 +235,7 @@ fn webhook() -> (String, std::sync::mpsc::Receiver<serde_json::Value>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (bodies, received) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let answer_all = move || {
         for stream in listener.incoming() {
             let mut stream = std::io::BufReader::new(stream.unwrap());
             let mut length = 0;
@@ -258,7 +258,11 @@ fn webhook() -> (String, std::sync::mpsc::Receiver<serde_json::Value>) {
                 return;
             }
         }
-    });
+    };
+    std::thread::Builder::new()
+        .name("webhook".to_owned())
+        .spawn(answer_all)
+        .unwrap();
     (url, received)
 }
 
