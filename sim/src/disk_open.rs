@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::disk::{self, DiskError, FileId};
+use crate::disk_fault::Operation;
 use crate::disk_locks::{Busy, Level, OpenId};
 use crate::disk_mount::{Life, Mount};
 use crate::disk_volume::{AttachedMemory, SharedMemory};
+use crate::{trace, world};
 
 /// How to open a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,19 +106,47 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Records an operation that failed: trace event `disk_error`.
+    fn told<T>(&self, operation: Operation, result: Result<T, DiskError>) -> Result<T, OpenError> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if matches!(error, DiskError::NoSpace | DiskError::Io(_)) && world::in_world() {
+            let path = self.path.as_deref().unwrap_or("a temporary file");
+            let operation = match operation {
+                Operation::Read => "read",
+                Operation::Write => "write",
+                Operation::Sync => "sync",
+            };
+            trace::event(
+                "disk_error",
+                &[
+                    ("path", path.into()),
+                    ("operation", operation.into()),
+                    ("error", error.to_string().into()),
+                ],
+            );
+        }
+        Err(error.into())
+    }
+
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, OpenError> {
         self.check_alive()?;
-        Ok(self.life.volume.disk().read(self.file, offset, buffer)?)
+        let read = self.life.volume.disk().read(self.file, offset, buffer);
+        self.told(Operation::Read, read)
     }
 
     pub(crate) fn write(&self, offset: u64, data: &[u8]) -> Result<(), OpenError> {
         self.check_alive()?;
-        Ok(self.life.volume.disk().write(self.file, offset, data)?)
+        let written = self.life.volume.disk().write(self.file, offset, data);
+        self.told(Operation::Write, written)
     }
 
     pub(crate) fn truncate(&self, bytes: u64) -> Result<(), OpenError> {
         self.check_alive()?;
-        Ok(self.life.volume.disk().truncate(self.file, bytes)?)
+        let truncated = self.life.volume.disk().truncate(self.file, bytes);
+        self.told(Operation::Write, truncated)
     }
 
     pub(crate) fn len(&self) -> Result<u64, OpenError> {
@@ -126,13 +156,14 @@ impl OpenFile {
 
     pub(crate) fn sync(&self) -> Result<(), OpenError> {
         self.check_alive()?;
-        let mut disk = self.life.volume.disk();
-        disk.sync(self.file)?;
+        let synced = self.life.volume.disk().sync(self.file);
+        self.told(Operation::Sync, synced)?;
         if let Some(path) = &self.path
             && self.options.sync_directory
             && !self.directory_synced.get()
         {
-            disk.sync_directory(disk::parent(path))?;
+            let synced = self.life.volume.disk().sync_directory(disk::parent(path));
+            self.told(Operation::Sync, synced)?;
             self.directory_synced.set(true);
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::descriptor::CloseReason;
 use crate::process::{self, ExitStatus, ProcessId};
+use crate::wall_clock::WallClock;
 use crate::world::{self, World};
 use crate::{network, trace};
 
@@ -18,7 +19,7 @@ pub const HARNESS_HOST: HostId = HostId(0);
 pub(crate) struct Host {
     pub(crate) name: Arc<str>,
     pub(crate) up: bool,
-    wall_offset_ns: i128,
+    clock: WallClock,
     processes: u8,
 }
 
@@ -49,7 +50,7 @@ impl Hosts {
         self.hosts.push(Host {
             name: name.into(),
             up: true,
-            wall_offset_ns: 0,
+            clock: WallClock::default(),
             processes: 0,
         });
         id
@@ -69,8 +70,12 @@ impl Hosts {
             .find_map(|(id, host)| (&*host.name == name).then_some(HostId(id)))
     }
 
-    pub(crate) fn wall_offset_ns(&self, id: HostId) -> i128 {
-        self.get(id).wall_offset_ns
+    pub(crate) fn clock(&self, id: HostId) -> &WallClock {
+        &self.get(id).clock
+    }
+
+    pub(crate) fn clock_mut(&mut self, id: HostId) -> &mut WallClock {
+        &mut self.hosts[id.0 as usize].clock
     }
 
     /// The address of the next process on the host: 10.0.\<host\>.2 and up.
@@ -126,15 +131,6 @@ pub fn host_ip(host: HostId) -> IpAddr {
 #[track_caller]
 pub fn is_up(host: HostId) -> bool {
     world::with(|world| world.hosts.borrow().get(host).up)
-}
-
-/// Sets how far the host's wall clock is ahead of true time (behind it, where negative), in
-/// nanoseconds. Its monotonic clock never changes.
-#[track_caller]
-pub fn set_clock_skew_ns(host: HostId, skew_ns: i64) {
-    world::with(|world| {
-        world.hosts.borrow_mut().hosts[host.0 as usize].wall_offset_ns = i128::from(skew_ns);
-    });
 }
 
 /// Calls `lose` with every host that loses power from now on, after its processes are gone: the

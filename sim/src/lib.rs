@@ -20,6 +20,7 @@ pub mod byte_stream;
 mod connect;
 mod connection;
 mod coroutine;
+pub mod cpu;
 pub mod descriptor;
 mod executor;
 mod futex;
@@ -46,6 +47,7 @@ pub mod time;
 mod timer;
 pub mod trace;
 mod waker;
+pub mod wall_clock;
 pub mod world;
 
 pub mod disk;

@@ -45,6 +45,7 @@ pub(crate) struct Links {
     usual: Range<u64>,
     cuts: BTreeSet<(Endpoint, Endpoint)>,
     delays: BTreeMap<(Endpoint, Endpoint), Range<u64>>,
+    losses: BTreeSet<(Endpoint, Endpoint)>,
 }
 
 impl Default for Links {
@@ -53,6 +54,7 @@ impl Default for Links {
             usual: LATENCY_NS,
             cuts: BTreeSet::new(),
             delays: BTreeMap::new(),
+            losses: BTreeSet::new(),
         }
     }
 }
@@ -72,6 +74,11 @@ fn rules(from: Place, to: Place) -> [(Endpoint, Endpoint); 4] {
 impl Links {
     pub(crate) fn is_cut(&self, from: Place, to: Place) -> bool {
         !self.cuts.is_empty() && rules(from, to).iter().any(|rule| self.cuts.contains(rule))
+    }
+
+    /// Whether this message is the one to be lost.
+    pub(crate) fn take_loss(&mut self, from: Place, to: Place) -> bool {
+        !self.losses.is_empty() && rules(from, to).iter().any(|rule| self.losses.remove(rule))
     }
 
     /// The range from which the latency of a message is drawn, in nanoseconds.
@@ -109,13 +116,14 @@ pub fn heal(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
     }
 }
 
-/// Heals every cut, and takes every delay away.
+/// Heals every cut, takes every delay away, loses nothing any more.
 #[track_caller]
 pub fn heal_all() {
     world::with(|world| {
         let links = &mut world.network.borrow_mut().links;
         links.cuts.clear();
         links.delays.clear();
+        links.losses.clear();
     });
     network::resend_held();
 }
@@ -142,4 +150,19 @@ pub fn set_delay(a: impl Into<Endpoint>, b: impl Into<Endpoint>, range: Range<Du
 pub fn clear_delay(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
     let rule = (a.into(), b.into());
     world::with(|world| world.network.borrow_mut().links.delays.remove(&rule));
+}
+
+/// Loses the next message from `a` to `b`: it never arrives, and both ends find their connection
+/// broken. If it is the answer to a request, its outcome stays unknown to who asked.
+#[track_caller]
+pub fn lose_next(a: impl Into<Endpoint>, b: impl Into<Endpoint>) {
+    let rule = (a.into(), b.into());
+    world::with(|world| world.network.borrow_mut().links.losses.insert(rule));
+}
+
+/// Undoes [`lose_next`]. Whether a message was lost by it.
+#[track_caller]
+pub fn lose_no_more(a: impl Into<Endpoint>, b: impl Into<Endpoint>) -> bool {
+    let rule = (a.into(), b.into());
+    world::with(|world| !world.network.borrow_mut().links.losses.remove(&rule))
 }

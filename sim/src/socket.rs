@@ -94,12 +94,25 @@ pub(crate) fn transmit(world: &World, from: u64, frame: Frame) {
     let Some(peer) = network.ends.get(&other) else {
         return;
     };
-    let range = network.links.latency_ns(end.owner, peer.owner);
+    let places = (end.owner, peer.owner);
+    let range = network.links.latency_ns(places.0, places.1);
     let delay = world.random.borrow_mut().range(Stream::Network, range);
-    let timer = network.transmit(other, world.now_ns() + delay, frame);
+    let at = world.now_ns() + delay;
+    let is_lost = matches!(frame, Frame::Data(..)) && network.links.take_loss(places.0, places.1);
+    let (frame, lost, broken) = if is_lost {
+        let broken = network.transmit(from, at, Frame::Reset);
+        (Frame::Reset, Some(frame), broken)
+    } else {
+        (frame, None, None)
+    };
+    let timer = network.transmit(other, at, frame);
     drop(network);
-    if let Some(at) = timer {
-        world.set_call(at, arrive, other);
+    // Dropped after the borrow has ended: a message's destructor may run anything.
+    drop(lost);
+    for (at, end) in [(timer, other), (broken, from)] {
+        if let Some(at) = at {
+            world.set_call(at, arrive, end);
+        }
     }
 }
 

@@ -25,8 +25,13 @@ pub fn wall_ms() -> i64 {
 pub(crate) fn wall_ns() -> i128 {
     world::with(|world| {
         let host = host::current_of(world);
-        let skew_ns = world.hosts.borrow().wall_offset_ns(host);
-        i128::from(world.wall_ms_at_start) * 1_000_000 + i128::from(world.now_ns()) + skew_ns
+        let now_ns = world.now_ns();
+        let hosts = world.hosts.borrow();
+        let clock = hosts.clock(host);
+        clock.count_read();
+        i128::from(world.wall_ms_at_start) * 1_000_000
+            + i128::from(now_ns)
+            + clock.offset_ns(now_ns)
     })
 }
 

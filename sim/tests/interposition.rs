@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use whitewater_sim::process::{self, ExitStatus};
 use whitewater_sim::world::{self, WorldConfig, WorldError};
-use whitewater_sim::{host, interpose_check, task, time};
+use whitewater_sim::{host, interpose_check, task, time, wall_clock};
 
 fn run<T: 'static>(seed: u64, main: impl Future<Output = T> + 'static) -> T {
     let config = WorldConfig {
@@ -59,7 +59,7 @@ fn clocks_are_simulated() {
 fn only_the_wall_clock_is_skewed() {
     run(1, async {
         let host = host::create_host("alpha");
-        host::set_clock_skew_ns(host, 5_000_000_000);
+        wall_clock::jump(host, 5_000_000_000);
         let instant = Instant::now();
         let worker = process::create_process(host, "worker");
         let wall_ms = time::wall_ms();

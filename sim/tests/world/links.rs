@@ -1,9 +1,12 @@
 //! Cuts and delays.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use whitewater_sim::host::HARNESS_HOST;
-use whitewater_sim::link::{clear_delay, cut, heal, heal_all, set_delay, set_latency};
+use whitewater_sim::link::{
+    clear_delay, cut, heal, heal_all, lose_next, lose_no_more, set_delay, set_latency,
+};
 use whitewater_sim::network::connect;
 use whitewater_sim::process::HARNESS;
 use whitewater_sim::{task, time};
@@ -50,6 +53,28 @@ fn a_cut_has_one_direction() {
         heal(server, HARNESS);
         let answer = time::timeout(ms(1), receive(&connection)).await;
         assert_eq!(answer, Ok(Ok(Some(14))));
+    });
+}
+
+#[test]
+fn a_lost_answer_breaks_the_connection_and_only_that_one() {
+    run(1, async {
+        let (_, server) = doubling_server();
+        time::sleep(ms(1)).await;
+        let connection = connect(server_address()).await.unwrap();
+        assert!({
+            lose_next(HARNESS, server);
+            !lose_no_more(HARNESS, server)
+        });
+        lose_next(server, HARNESS);
+        connection.send(Box::new(7_u64), 8).unwrap();
+        let answer = receive(&connection).await;
+        assert_eq!(answer, Err(ErrorKind::ConnectionReset));
+        assert!(lose_no_more(server, HARNESS), "the server did answer");
+
+        let connection = connect(server_address()).await.unwrap();
+        connection.send(Box::new(8_u64), 8).unwrap();
+        assert_eq!(receive(&connection).await, Ok(Some(16)));
     });
 }
 

@@ -8,7 +8,7 @@ use whitewater_sim::descriptor::{
 };
 use whitewater_sim::host;
 use whitewater_sim::process::{self, ExitStatus, ProcessId, Signal};
-use whitewater_sim::{task, time, trace};
+use whitewater_sim::{cpu, task, time, trace};
 
 use crate::{ms, run};
 
@@ -332,5 +332,29 @@ fn what_is_closed_soon_makes_no_new_peaks() {
             .collect();
         // Each life begins anew; the one left open at its end goes with it.
         assert_eq!(peaks, [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]);
+    });
+}
+
+#[test]
+fn a_slow_cpu_takes_its_time_for_each_record() {
+    run(1, async {
+        let host = host::create_host("alpha");
+        let [slow, quick] = ["slow", "quick"].map(|name| process::create_process(host, name));
+        cpu::set_cost(slow, ms(20));
+        let took = Rc::new(RefCell::new(Vec::new()));
+        for worker in [slow, quick] {
+            let took = took.clone();
+            process::start(worker, move || async move {
+                let started = time::now();
+                for _ in 0..3 {
+                    cpu::spend_on_record();
+                }
+                took.borrow_mut().push(time::now() - started);
+            });
+            process::exited(worker).await;
+        }
+        assert!((ms(60)..ms(61)).contains(&took.borrow()[0]), "{took:?}");
+        assert!(took.borrow()[1] < ms(1), "{took:?}");
+        assert_eq!((cpu::clear_cost(slow), cpu::clear_cost(quick)), (3, 0));
     });
 }

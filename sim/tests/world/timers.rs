@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use whitewater_sim::host;
 use whitewater_sim::time::{self, Elapsed};
-use whitewater_sim::{process, task};
+use whitewater_sim::{process, task, wall_clock};
 
 use crate::{ms, run};
 
@@ -94,7 +95,7 @@ fn for_ever_is_not_a_timer() {
 fn wall_clocks_are_skewed_per_host() {
     run(1, async {
         let host = host::create_host("alpha");
-        host::set_clock_skew_ns(host, -90_000_000_000);
+        wall_clock::jump(host, -90_000_000_000);
         let worker = process::create_process(host, "worker");
         let seen = Rc::new(RefCell::new(0));
         let out = seen.clone();
@@ -103,5 +104,60 @@ fn wall_clocks_are_skewed_per_host() {
         });
         process::exited(worker).await;
         assert_eq!(*seen.borrow(), time::wall_ms() - 90_000);
+    });
+}
+
+/// What a process of the host reads, in milliseconds ahead of true time.
+async fn ahead_ms(host: host::HostId) -> i64 {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("reader-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let reader = process::create_process(host, &name);
+    let seen = Rc::new(RefCell::new(0));
+    let out = seen.clone();
+    process::start(reader, move || async move {
+        *out.borrow_mut() = time::wall_ms();
+    });
+    process::exited(reader).await;
+    let seen = *seen.borrow();
+    seen - time::wall_ms()
+}
+
+#[test]
+fn a_wall_clock_drifts_without_a_jump_and_is_set_right() {
+    run(1, async {
+        let (fast, slow) = (host::create_host("fast"), host::create_host("slow"));
+        let monotonic = time::now();
+        wall_clock::drift(fast, 100_000);
+        wall_clock::drift(slow, -50_000);
+        assert_eq!(wall_clock::offset_ns(fast), 0, "a drift takes time");
+        time::sleep(Duration::from_secs(100)).await;
+        assert_eq!(ahead_ms(fast).await, 10_000);
+        assert_eq!(ahead_ms(slow).await, -5_000);
+
+        // What it has gained stays when the drift ends; jumps come on top.
+        wall_clock::drift(fast, -100_000);
+        wall_clock::jump(fast, 3_600_000_000_000);
+        wall_clock::jump(fast, -60_000_000_000);
+        time::sleep(Duration::from_secs(100)).await;
+        assert_eq!(ahead_ms(fast).await, 10_000 + 3_540_000);
+
+        wall_clock::set_right(fast);
+        wall_clock::set_right(slow);
+        time::sleep(Duration::from_secs(100)).await;
+        assert_eq!((ahead_ms(fast).await, ahead_ms(slow).await), (0, 0));
+        let passed = time::now() - monotonic;
+        assert!(
+            passed < Duration::from_secs(301),
+            "only wall clocks are wrong: {passed:?}"
+        );
+    });
+}
+
+#[test]
+fn looking_at_a_wall_clock_is_counted() {
+    run(1, async {
+        let (alpha, beta) = (host::create_host("alpha"), host::create_host("beta"));
+        let _ = ahead_ms(alpha).await;
+        assert_eq!((wall_clock::reads(alpha), wall_clock::reads(beta)), (1, 0));
     });
 }

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use whitewater_sim::task::block_on;
-use whitewater_sim::{time, trace};
+use whitewater_sim::{cpu, time, trace};
 
 use super::core::{ConsumerCore, State};
 use super::fetcher::size_of;
@@ -206,6 +206,7 @@ impl ConsumerCore {
                 ("offset", record.offset.into()),
             ],
         );
+        cpu::spend_on_record();
         Some(BorrowedMessage::new(MessageData {
             topic: std::sync::Arc::clone(&partition.topic),
             partition: partition.partition,
