@@ -18,6 +18,7 @@ use crate::worker::commit::offsets;
 use crate::worker::error::WorkerError;
 use crate::worker::line::{Owned, State};
 use crate::worker::run::{SINK_LOCK_WAIT, Worker};
+use crate::worker::sink_trouble::SINK_RETRY;
 
 /// Until a claim is tried again while the group rebalances or the sink is locked.
 const RETRY_SOON: Duration = Duration::from_millis(50);
@@ -157,8 +158,15 @@ impl<S: Sink> Worker<'_, '_, S> {
                 }
                 return Ok(());
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.bear_with_sink(error)?;
+                for id in ids {
+                    self.unclaim(id, None, now + SINK_RETRY);
+                }
+                return Ok(());
+            }
         };
+        self.sink_is_well();
         for (id, claim) in ids.into_iter().zip(claims) {
             if let Some(line) = self.lines.get_mut(id) {
                 line.state = State::Claimed {
@@ -304,7 +312,15 @@ impl<S: Sink> Worker<'_, '_, S> {
                     self.retry_all_claimed(&ids, RETRY_SOON);
                     return Ok(Vec::new());
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    // Whether they are started is for the next claim to find out.
+                    self.bear_with_sink(error)?;
+                    let retry_at = clock::monotonic() + SINK_RETRY;
+                    for candidate in &candidates {
+                        self.unclaim(candidate.id, None, retry_at);
+                    }
+                    return Ok(Vec::new());
+                }
             }
         }
         let mut owned = Vec::with_capacity(candidates.len());
@@ -359,7 +375,7 @@ impl<S: Sink> Worker<'_, '_, S> {
         }
     }
 
-    fn unclaim(&mut self, id: LineId, recheck: Option<i64>, retry_at: Instant) {
+    pub(super) fn unclaim(&mut self, id: LineId, recheck: Option<i64>, retry_at: Instant) {
         if let Some(line) = self.lines.get_mut(id) {
             line.state = State::Unclaimed { recheck, retry_at };
         }

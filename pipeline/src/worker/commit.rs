@@ -16,6 +16,7 @@ use crate::worker::error::WorkerError;
 use crate::worker::line::State;
 use crate::worker::process::process;
 use crate::worker::run::{SINK_LOCK_WAIT, Worker};
+use crate::worker::sink_trouble::SINK_RETRY;
 
 /// How many single records one batch may put into the log by name.
 const NAMED_RECORDS_MAX: usize = 10;
@@ -32,14 +33,18 @@ impl<S: Sink> Worker<'_, '_, S> {
     /// Commits the batch in the sink, waiting for its lock for `bound` at most. Records of lines
     /// that were fenced are dropped on the way.
     ///
-    /// After an error the batch is as it was.
+    /// After an error the batch is as it was. Where the sink can't say whether it holds the batch,
+    /// its lines are claimed anew and it is dropped.
     pub(super) async fn commit_within(&mut self, bound: Duration) -> Result<(), WorkerError> {
         let started = clock::monotonic();
         while !self.batch.is_empty() {
             let left = bound.saturating_sub(started.elapsed());
             self.sink.wait_at_most(left.min(SINK_LOCK_WAIT))?;
             match self.try_commit().await {
-                Ok(()) => break,
+                Ok(()) => {
+                    self.sink_is_well();
+                    break;
+                }
                 Err(SinkError::Fenced(partitions)) => self.on_fenced(&partitions),
                 Err(busy @ SinkError::Busy { .. }) => {
                     tracing::warn!("sink is locked");
@@ -51,6 +56,20 @@ impl<S: Sink> Worker<'_, '_, S> {
                         return Err(busy.into());
                     }
                     tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error @ SinkError::Failed { .. }) => {
+                    self.bear_with_sink(error)?;
+                    self.drop_batch_in_doubt();
+                    break;
+                }
+                Err(full @ SinkError::Full { .. }) => {
+                    let ending = self.shutdown.requested().await;
+                    if started.elapsed() >= bound || ending {
+                        return Err(full.into());
+                    }
+                    self.bear_with_sink(full)?;
+                    let left = bound.saturating_sub(started.elapsed());
+                    tokio::time::sleep(SINK_RETRY.min(left)).await;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -11,6 +11,7 @@ mod process;
 mod revoke;
 mod run;
 mod shutdown;
+mod sink_trouble;
 
 pub use error::WorkerError;
 pub use run::{Summary, run};

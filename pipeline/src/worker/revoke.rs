@@ -83,7 +83,7 @@ impl<S: Sink> Worker<'_, '_, S> {
     /// safe, and whoever comes next reads the records again.
     async fn drain(&mut self) -> Result<(), WorkerError> {
         match self.commit_within(self.config.limits.drain).await {
-            Err(WorkerError::Sink(SinkError::Busy { .. })) => {
+            Err(WorkerError::Sink(SinkError::Busy { .. } | SinkError::Full { .. })) => {
                 tracing::event!(target: "probe", Level::DEBUG, name = "worker.drain_timeout");
                 tracing::warn!(records = self.batch.records().len(), "drain took too long");
                 Ok(())
@@ -92,7 +92,7 @@ impl<S: Sink> Worker<'_, '_, S> {
         }
     }
 
-    /// Gives lines up in the sink. If it is locked, the next claim does the same.
+    /// Gives lines up in the sink. If it is locked or in trouble, the next claim does the same.
     pub(super) async fn release(&mut self, ids: &[LineId], why: &str) -> Result<(), WorkerError> {
         let held: Vec<(TopicPartition, Token)> = ids
             .iter()
@@ -112,6 +112,10 @@ impl<S: Sink> Worker<'_, '_, S> {
             }
             Err(SinkError::Busy { .. }) => {
                 tracing::warn!("sink is locked, not released");
+                Ok(())
+            }
+            Err(error @ (SinkError::Full { .. } | SinkError::Failed { .. })) => {
+                tracing::warn!(%error, "not released");
                 Ok(())
             }
             Err(error) => Err(error.into()),

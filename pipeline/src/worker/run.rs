@@ -75,6 +75,7 @@ pub async fn run(
         offsets_repeated_at: clock::monotonic(),
         positions_in_doubt: false,
         lag: LagWatch::new(config),
+        sink_failing_since: None,
         summary: Summary::default(),
     };
     worker.run().await
@@ -96,6 +97,8 @@ pub(super) struct Worker<'c, 'f, S> {
     /// The client could not fetch from a position: claim and look at the log anew.
     pub(super) positions_in_doubt: bool,
     pub(super) lag: LagWatch,
+    /// Since when the sink has been full or has failed.
+    pub(super) sink_failing_since: Option<Instant>,
     pub(super) summary: Summary,
 }
 
@@ -142,6 +145,11 @@ async fn open_sink(
         match opened {
             Ok(sink) => return Ok(Some(sink)),
             Err(SinkError::Busy { .. }) if started.elapsed() < config.limits.sink_wait => {}
+            Err(error @ (SinkError::Full { .. } | SinkError::Failed { .. }))
+                if started.elapsed() < config.limits.sink_wait =>
+            {
+                tracing::error!(%error, "sink can't be opened, trying again");
+            }
             Err(error) => return Err(error.into()),
         }
         if shutdown.requested().await {
