@@ -5,6 +5,7 @@ pub mod disorder;
 pub mod file;
 pub mod load;
 mod malformed;
+pub mod pace;
 pub mod path;
 pub mod record;
 pub mod trades;

@@ -1,7 +1,7 @@
-//! Faults, one kind a file: how a scenario states it, and how a seed draws one.
+//! Faults, one kind a file: how a scenario states it, how a seed draws one, what a plan then
+//! holds, and what a runner does about it. A new kind is a new file and a line in [`registry`].
 //!
-//! A fault acts from outside the cluster and the pipeline (process, network, disk, admin). What
-//! a runner does to bring it about is in [`action::FaultAction`].
+//! A fault acts from outside the cluster and the pipeline (process, network, disk, clock, admin).
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,16 +10,29 @@ use rand_chacha::ChaCha8Rng;
 
 pub mod action;
 pub mod broker_kill;
+pub mod clock_drift;
+pub mod clock_jump;
+pub mod clock_skew;
 pub mod delay;
+pub mod disk_error;
+pub mod disk_full;
 pub mod force_rebalance;
+pub mod fsync_error;
+pub mod fsync_slow;
+#[cfg(madsim)]
+pub(crate) mod inject;
 pub mod kill;
+pub mod load_burst;
+pub mod lost_reply;
 pub mod member_churn;
 pub mod network_cut;
 pub mod pause;
 pub mod power_loss;
 pub mod registry;
+pub mod restart_loop;
 pub mod rewind_committed;
 pub mod site;
+pub mod slow_cpu;
 pub mod target;
 pub mod timing;
 
@@ -41,3 +54,6 @@ pub struct Drawn {
     /// For how long; `None` for what is over at once.
     pub lasts: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests;

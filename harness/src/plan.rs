@@ -76,6 +76,9 @@ pub struct TopicPlan {
     pub name: String,
     /// How many partitions.
     pub partitions: i32,
+    /// Its configuration; what it does not name, the broker's defaults decide.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, String>,
 }
 
 /// A worker process.
@@ -186,6 +189,10 @@ pub struct PlannedFault {
     pub at_ms: u64,
     /// For how many milliseconds; none for what is over at once. Healing ends it early.
     pub for_ms: Option<u64>,
+    /// From `at_ms` on, it begins where the target reaches this probe; any process does for a
+    /// target that is no worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// What to do.
     pub action: FaultAction,
 }

@@ -49,9 +49,13 @@ pub struct Scenario {
     pub faults: Vec<FaultEntry>,
     /// What must come out; nothing for a scenario that must pass.
     pub expect: Option<Expect>,
-    /// Code points that at least one seed must reach.
+    /// Probes that at least one seed must reach, or the sweep proves nothing. `fault.KIND` is
+    /// reached when a fault of this kind takes effect.
     pub must_reach: Vec<String>,
 }
+
+/// What the name of a probe begins with that a fault reaches by taking effect.
+pub const FAULT_PROBE: &str = "fault.";
 
 /// One `[[fault]]` entry.
 #[derive(Debug)]
@@ -60,6 +64,8 @@ pub struct FaultEntry {
     pub kind: &'static str,
     /// When it begins.
     pub timing: Timing,
+    /// A probe to wait for from then on: it begins where a process reaches it.
+    pub when: Option<String>,
     /// What it does.
     pub fault: Box<dyn Fault>,
 }
@@ -98,6 +104,9 @@ impl Cluster {
 pub struct Topic {
     /// How many partitions.
     pub partitions: Range<u64>,
+    /// The topic's configuration, under Kafka's names (`message.timestamp.type`).
+    #[serde(default)]
+    pub config: IndexMap<String, Choice>,
 }
 
 /// The `[workers]` table.
@@ -126,6 +135,10 @@ pub enum Hosts {
 pub struct Expect {
     /// The checker that must catch it.
     pub caught_by: CheckerName,
+    /// Kinds of faults without which it must pass: the bug shows only where one of them took
+    /// effect. Empty: it may show anywhere.
+    #[serde(default)]
+    pub only_with: Vec<String>,
 }
 
 impl Scenario {
@@ -147,6 +160,16 @@ impl Scenario {
     /// The text is no scenario; the error points at the place.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, ScenarioError> {
         parse::parse(name, text).map_err(|problem| problem.in_file(file, text))
+    }
+
+    /// The kinds of faults that its seeds can draw, those of the load included; each once.
+    #[must_use]
+    pub fn fault_kinds(&self) -> Vec<&'static str> {
+        let entries = self.faults.iter().map(|entry| entry.kind);
+        let mut kinds: Vec<&'static str> = entries.chain(self.load.families()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Verdict {
     pub final_state_hash: String,
     /// How much simulated time passed.
     pub simulated_ns: u64,
-    /// How often each kind of fault took effect, load families included.
+    /// How often each kind of fault that began took effect, load families included.
     pub fault_hits: BTreeMap<String, u64>,
     /// How often each probe was reached.
     pub probes: BTreeMap<String, u64>,

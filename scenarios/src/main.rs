@@ -7,8 +7,8 @@ mod oracle;
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_BINANCE};
 use foreign::under_test::{Foreign, ForeignWithPositions};
 use foreign::{
-    auto_commit_background, commit_before_processing, escapes, late_acknowledgement, leaked_connections, no_seen,
-    pointer_in_trace, two_transactions, zombie_claim,
+    auto_commit_background, commit_before_processing, drops_old, escapes, ignores_failed_commit, late_acknowledgement,
+    leaked_connections, no_seen, pointer_in_trace, two_transactions, wall_clock_window, zombie_claim,
 };
 
 whitewater::runner! {
@@ -18,6 +18,9 @@ whitewater::runner! {
     "activity-github" => ACTIVITY_GITHUB,
     "commit-before-processing" => Foreign(commit_before_processing::run),
     "no-seen" => Foreign(no_seen::run),
+    "ignores-failed-commit" => Foreign(ignores_failed_commit::run),
+    "wall-clock-window" => Foreign(wall_clock_window::run),
+    "drops-old" => Foreign(drops_old::run),
     "zombie-claim" => Foreign(zombie_claim::run),
     "two-transactions" => ForeignWithPositions(Foreign(two_transactions::run), two_transactions::next_offsets),
     "late-acknowledgement" => Foreign(late_acknowledgement::run),

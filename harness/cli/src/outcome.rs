@@ -20,7 +20,7 @@ pub(crate) fn exit_code(verdict: &Verdict) -> ExitCode {
 pub(crate) fn code_of(status: &Status, tally: &Tally) -> ExitCode {
     match status {
         Status::Passed | Status::Skipped { .. } | Status::Part { .. } => ExitCode::Passed,
-        Status::Missed { .. } => ExitCode::CheckerFailed,
+        Status::Missed { .. } | Status::FailedWithout { .. } => ExitCode::CheckerFailed,
         Status::Vacuous { .. } | Status::Stale { .. } => ExitCode::Vacuous,
         Status::Unknown { .. } => ExitCode::Unknown,
         Status::Failed { .. } => tally

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::action::{BrokerChoice, FaultAction};
+use super::action::{ActsOn, BrokerChoice, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::site::Site;
 use super::target::BrokerTarget;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::injector::Injector;
 use crate::scenario::range::Range;
 
 /// Takes a broker down for a while.
@@ -53,8 +57,35 @@ impl Fault for BrokerKill {
             }
         };
         Some(Drawn {
-            action: FaultAction::BrokerKill { broker },
+            action: FaultAction::BrokerKill(Action { broker }),
             lasts: Some(lasts),
         })
+    }
+}
+
+/// The broker's process ends; its log stays. At the end it starts again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// The broker.
+    pub broker: BrokerChoice,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        self.broker.to_string()
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, _: Duration) -> Begun {
+        let id = on.broker_id(&self.broker);
+        if !on.cluster.with(|cluster| cluster.is_running(id)) {
+            return Begun::over(false);
+        }
+        on.cluster.kill_broker(id);
+        let site = on.clone();
+        Begun::until(true, async move { site.start_broker(id) })
     }
 }

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+#[cfg(madsim)]
+use whitewater_sim::link;
 
-use super::action::FaultAction;
+use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::network_cut::worker_and_broker;
 use super::site::Site;
 use super::target::LinkEnd;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::injector::Injector;
 use crate::scenario::range::Range;
 
 /// Slows a link down for a while.
@@ -33,13 +39,48 @@ impl Fault for Delay {
             return None;
         }
         Some(Drawn {
-            action: FaultAction::Delay {
+            action: FaultAction::Delay(Action {
                 from,
                 to,
                 latency_us_min: self.latency.low.as_micros() as u64,
                 latency_us_max: self.latency.high.as_micros() as u64,
-            },
+            }),
             lasts: Some(lasts),
+        })
+    }
+}
+
+/// Every message between two processes, both ways, takes this long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// One process.
+    pub from: String,
+    /// The other.
+    pub to: String,
+    /// Shortest one-way latency, in microseconds.
+    pub latency_us_min: u64,
+    /// Longest one-way latency, in microseconds.
+    pub latency_us_max: u64,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        format!("{} <-> {}", self.from, self.to)
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, _: Duration) -> Begun {
+        let (from, to) = (on.named(&self.from), on.named(&self.to));
+        let latency = Duration::from_micros(self.latency_us_min)
+            ..Duration::from_micros(self.latency_us_max + 1);
+        link::set_delay(from, to, latency.clone());
+        link::set_delay(to, from, latency);
+        Begun::until(true, async move {
+            link::clear_delay(from, to);
+            link::clear_delay(to, from);
         })
     }
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::action::FaultAction;
+use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::site::Site;
 use super::target::WorkerTarget;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::injector::Injector;
 use crate::scenario::range::Range;
 
 /// Ends a worker without warning.
@@ -34,8 +38,31 @@ impl Fault for Kill {
         let lasts = self.lasts.draw(random);
         let worker = self.target.take(at, at + lasts, site, random)?;
         Some(Drawn {
-            action: FaultAction::Kill { worker },
+            action: FaultAction::Kill(Action { worker }),
             lasts: Some(lasts),
         })
+    }
+}
+
+/// SIGKILL; the host keeps its files. At the end the process starts again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// The worker.
+    pub worker: String,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        self.worker.clone()
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, _: Duration) -> Begun {
+        let (fleet, worker) = (on.fleet.clone(), self.worker.clone());
+        let ran = fleet.kill(&worker);
+        Begun::until(ran, async move { fleet.start(&worker) })
     }
 }

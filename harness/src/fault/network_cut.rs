@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+#[cfg(madsim)]
+use whitewater_sim::link;
 
-use super::action::FaultAction;
+use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::site::Site;
 use super::target::LinkEnd;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::injector::Injector;
 use crate::scenario::range::Range;
 
 /// Cuts a link for a while.
@@ -66,11 +72,11 @@ impl Fault for NetworkCut {
         }
         site.take(&link, at, at + lasts);
         Some(Drawn {
-            action: FaultAction::NetworkCut {
+            action: FaultAction::NetworkCut(Action {
                 from,
                 to,
                 both_ways,
-            },
+            }),
             lasts: Some(lasts),
         })
     }
@@ -80,4 +86,40 @@ impl Fault for NetworkCut {
 fn link_name(a: &str, b: &str) -> String {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
     format!("link {low} {high}")
+}
+
+/// Nothing passes between two processes; what was sent waits and arrives after healing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// One process.
+    pub from: String,
+    /// The other.
+    pub to: String,
+    /// Whether the way back is cut too.
+    pub both_ways: bool,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        let arrow = if self.both_ways { "<->" } else { "->" };
+        format!("{} {arrow} {}", self.from, self.to)
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, _: Duration) -> Begun {
+        let (from, to, both_ways) = (on.named(&self.from), on.named(&self.to), self.both_ways);
+        link::cut(from, to);
+        if both_ways {
+            link::cut(to, from);
+        }
+        Begun::until(true, async move {
+            link::heal(from, to);
+            if both_ways {
+                link::heal(to, from);
+            }
+        })
+    }
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::action::FaultAction;
+use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::site::Site;
 use super::target::HostTarget;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::injector::Injector;
 use crate::scenario::range::Range;
 
 /// Takes a host and all its workers down.
@@ -20,12 +24,6 @@ pub struct PowerLoss {
     /// Until the host boots again.
     #[serde(rename = "for")]
     lasts: Range<Duration>,
-}
-
-impl HostTarget {
-    fn any() -> Self {
-        Self::Any
-    }
 }
 
 impl Fault for PowerLoss {
@@ -44,8 +42,34 @@ impl Fault for PowerLoss {
             }
         }
         Some(Drawn {
-            action: FaultAction::PowerLoss { host },
+            action: FaultAction::PowerLoss(Action { host }),
             lasts: Some(lasts),
+        })
+    }
+}
+
+/// The host loses power: its processes end, unsynced writes are lost or torn. At the end it boots
+/// and its workers start again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// The host.
+    pub host: String,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        self.host.clone()
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, _: Duration) -> Begun {
+        let (site, host) = (on.clone(), self.host.clone());
+        let ran = on.fleet.power_loss(&host);
+        Begun::until(ran, async move {
+            site.fleet.boot(&host, &|worker| site.is_at_start(worker));
         })
     }
 }

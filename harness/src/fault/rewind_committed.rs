@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+#[cfg(madsim)]
+use whitewater_sim::time;
 
-use super::action::FaultAction;
+use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::inject::{Begun, Inject};
 use super::site::Site;
 use super::{Drawn, Fault};
+#[cfg(madsim)]
+use crate::runner::{administrator, injector::Injector};
 use crate::scenario::range::Range;
 
 /// Sets the committed offsets back while nobody is in the group.
@@ -37,10 +43,47 @@ impl Fault for RewindCommitted {
             site.take(name, at, until);
         }
         Some(Drawn {
-            action: FaultAction::RewindCommitted {
+            action: FaultAction::RewindCommitted(Action {
                 records: self.records.draw(random),
-            },
+            }),
             lasts: None,
+        })
+    }
+}
+
+/// An administrator sets the group's committed offsets back while its members are away (Kafka
+/// refuses that for a live group): the workers are told to end, the group empties, every committed
+/// offset falls by up to `records`, the workers start again and fetch from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// How far, at most to offset 0.
+    pub records: u64,
+}
+
+impl ActsOn for Action {
+    fn target(&self) -> String {
+        "group".to_owned()
+    }
+}
+
+#[cfg(madsim)]
+impl Inject for Action {
+    async fn begin(&self, on: &Injector, ends_at: Duration) -> Begun {
+        let fleet = on.fleet.clone();
+        let mut stopped = fleet.names();
+        stopped.retain(|name| fleet.kill(name));
+        // The group is empty when the sessions have expired.
+        let mut rewound = false;
+        while !rewound && time::now() < ends_at {
+            time::sleep(Duration::from_millis(500)).await;
+            if administrator::members(&on.cluster, &on.plan.group).is_empty() {
+                rewound = administrator::rewind(&on.cluster, &on.plan.group, self.records);
+                break;
+            }
+        }
+        Begun::until(rewound, async move {
+            stopped.iter().for_each(|name| fleet.start(name));
         })
     }
 }

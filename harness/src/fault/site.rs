@@ -8,7 +8,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::target::{LinkEnd, WorkerTarget};
+use super::target::{ClockTarget, HostTarget, LinkEnd, WorkerTarget};
 
 /// A worker process of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,21 @@ impl Site {
         Some(chosen)
     }
 
+    /// As [`Site::take_one_of`] for a part of a candidate only: the room on a disk, say.
+    fn take_part_of(
+        &mut self,
+        candidates: Vec<String>,
+        part: &str,
+        from: Duration,
+        until: Duration,
+        random: &mut ChaCha8Rng,
+    ) -> Option<String> {
+        let suffix = format!(": {part}");
+        let parts = candidates.iter().map(|name| format!("{name}{suffix}"));
+        let taken = self.take_one_of(parts.collect(), from, until, random)?;
+        taken.strip_suffix(&suffix).map(str::to_owned)
+    }
+
     /// Names of the workers there from the start.
     #[must_use]
     pub fn started_workers(&self) -> Vec<String> {
@@ -122,12 +137,72 @@ impl WorkerTarget {
         site.take_one_of(self.candidates(site), from, until, random)
     }
 
+    /// Takes a part of a worker of this description: its CPU, say. The worker itself is free for
+    /// other faults, and may be down.
+    pub(super) fn take_part(
+        &self,
+        part: &str,
+        from: Duration,
+        until: Duration,
+        site: &mut Site,
+        random: &mut ChaCha8Rng,
+    ) -> Option<String> {
+        site.take_part_of(self.candidates(site), part, from, until, random)
+    }
+
     fn candidates(&self, site: &Site) -> Vec<String> {
         let mut names = site.started_workers();
         if let Self::Named(wanted) = self {
             names.retain(|name| name == wanted);
         }
         names
+    }
+}
+
+impl HostTarget {
+    pub(super) fn any() -> Self {
+        Self::Any
+    }
+
+    /// Takes a part of a host of this description: the room on its disk, say. The host itself is
+    /// free for other faults, and may be down.
+    pub(super) fn take_part(
+        &self,
+        part: &str,
+        from: Duration,
+        until: Duration,
+        site: &mut Site,
+        random: &mut ChaCha8Rng,
+    ) -> Option<String> {
+        let mut hosts = site.worker_hosts();
+        if let Self::Named(name) = self {
+            hosts.retain(|host| host == name);
+        }
+        site.take_part_of(hosts, part, from, until, random)
+    }
+}
+
+impl ClockTarget {
+    pub(super) fn any() -> Self {
+        Self::Any
+    }
+
+    /// The name of a host of this description. A clock can be wrong in several ways at once, and
+    /// while its host is down.
+    pub(super) fn pick(&self, site: &Site, random: &mut ChaCha8Rng) -> Option<String> {
+        let brokers = (1..=site.brokers).map(|id| format!("broker-{id}"));
+        let mut hosts: Vec<String> = match self {
+            Self::AnyBroker => brokers.collect(),
+            Self::Any | Self::Named(_) => {
+                let loader = ["loader".to_owned()];
+                let all = site.worker_hosts().into_iter().chain(brokers);
+                all.chain(loader).collect()
+            }
+        };
+        if let Self::Named(wanted) = self {
+            hosts.retain(|host| host == wanted);
+        }
+        hosts.choose(random).cloned()
     }
 }
 

@@ -35,6 +35,17 @@ pub enum BrokerTarget {
     Chosen(BrokerChoice),
 }
 
+/// A machine with a clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClockTarget {
+    /// Any host: of workers, of a broker, of the producer.
+    Any,
+    /// Any broker's host.
+    AnyBroker,
+    /// The one of this name: `host-a`, `broker-1`, `loader`.
+    Named(String),
+}
+
 /// One end of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkEnd {
@@ -80,6 +91,22 @@ impl ParseTarget for HostTarget {
         let letter = text.strip_prefix("host-")?;
         let plain = letter.len() == 1 && letter.bytes().all(|b| b.is_ascii_lowercase());
         plain.then(|| Self::Named(text.to_owned()))
+    }
+}
+
+impl ParseTarget for ClockTarget {
+    const EXAMPLE: &'static str =
+        "\"any host\", \"any broker\", \"loader\", or a name such as \"host-a\" or \"broker-1\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "any host" => return Some(Self::Any),
+            "any broker" => return Some(Self::AnyBroker),
+            "loader" => return Some(Self::Named(text.to_owned())),
+            _ => {}
+        }
+        let named = numbered(text, "broker-").is_some() || HostTarget::parse(text).is_some();
+        named.then(|| Self::Named(text.to_owned()))
     }
 }
 
@@ -142,7 +169,7 @@ macro_rules! deserialize_as_text {
     };
 }
 
-deserialize_as_text!(WorkerTarget, HostTarget, BrokerTarget, LinkEnd);
+deserialize_as_text!(WorkerTarget, HostTarget, ClockTarget, BrokerTarget, LinkEnd);
 
 #[cfg(test)]
 mod tests {
@@ -174,6 +201,19 @@ mod tests {
         ] {
             assert_eq!(LinkEnd::parse(wrong), None, "{wrong}");
         }
+        for machine in ["host-a", "broker-2", "loader"] {
+            let named = ClockTarget::Named(machine.to_owned());
+            assert_eq!(ClockTarget::parse(machine), Some(named));
+        }
+        assert_eq!(
+            ClockTarget::parse("any broker"),
+            Some(ClockTarget::AnyBroker)
+        );
+        assert_eq!(
+            ClockTarget::parse("worker-1"),
+            None,
+            "a worker has no clock of its own"
+        );
         assert_eq!(BrokerTarget::parse("leader of trades"), None);
         assert_eq!(HostTarget::parse("host-ab"), None);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -14,8 +15,9 @@ use super::{
 };
 use crate::fault::site::{Site, SiteWorker};
 use crate::scenario::Scenario;
+use crate::scenario::choice::Choice;
 use crate::scenario::load::Load;
-use crate::scenario::range::{Percent, Range};
+use crate::scenario::range::Range;
 
 /// Wall clocks start within the year after 2026-01-01T00:00:00Z.
 const EARLIEST_START_MS: i64 = 1_767_225_600_000;
@@ -99,6 +101,7 @@ fn draw_topics(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<TopicPlan> {
         .map(|(name, topic)| TopicPlan {
             name: name.clone(),
             partitions: topic.partitions.draw(random) as i32,
+            config: draw_each(&topic.config, random),
         })
         .collect()
 }
@@ -125,33 +128,17 @@ fn draw_workers(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<WorkerPlan>
 }
 
 fn draw_settings(scenario: &Scenario, seed: u64) -> BTreeMap<String, String> {
-    let mut random = stream(seed, Concern::Settings);
-    scenario
-        .settings
-        .iter()
-        .map(|(name, choice)| (name.clone(), choice.draw(&mut random)))
-        .collect()
+    draw_each(&scenario.settings, &mut stream(seed, Concern::Settings))
 }
 
-/// What is done to records, by the name of the family.
-const LOAD_FAMILIES: [&str; 6] = [
-    "duplicates",
-    "producer-sends-twice",
-    "same-id-other-partition",
-    "out-of-order",
-    "late",
-    "malformed",
-];
-
-fn load_rate(load: &Load, family: &str) -> Range<Percent> {
-    match family {
-        "duplicates" => load.duplicates,
-        "producer-sends-twice" => load.producer_sends_twice,
-        "same-id-other-partition" => load.same_id_other_partition,
-        "out-of-order" => load.out_of_order,
-        "late" => load.late,
-        _ => load.malformed,
-    }
+fn draw_each(
+    choices: &IndexMap<String, Choice>,
+    random: &mut ChaCha8Rng,
+) -> BTreeMap<String, String> {
+    choices
+        .iter()
+        .map(|(name, choice)| (name.clone(), choice.draw(random)))
+        .collect()
 }
 
 /// Which families of faults are on: swarm testing (Groce et al., ISSTA 2012). All of them on at
@@ -166,10 +153,7 @@ impl Swarm {
     fn draw(scenario: &Scenario, seed: u64) -> Self {
         let mut random = stream(seed, Concern::Swarm);
         let mut entries: Vec<bool> = scenario.faults.iter().map(|_| random.random()).collect();
-        let possible: Vec<&'static str> = LOAD_FAMILIES
-            .into_iter()
-            .filter(|family| load_rate(&scenario.load, family).high > Percent::default())
-            .collect();
+        let possible: Vec<&'static str> = scenario.load.families().collect();
         let mut families: BTreeSet<&'static str> = possible
             .iter()
             .copied()
@@ -193,14 +177,15 @@ fn draw_load(scenario: &Scenario, swarm: &Swarm, seed: u64) -> LoadPlan {
     let mut random = stream(seed, Concern::Load);
     let source = draw_source(load, &mut random);
     let rate_per_s = load.rate_per_s.draw(&mut random);
-    let mut share = |family: &str| {
-        // Drawn even when off, so that turning one family off leaves the others as they were.
-        let share = load_rate(load, family).draw(&mut random);
-        if swarm.families.contains(family) {
-            share.parts_per_million
-        } else {
-            0
-        }
+    // Drawn even when off, so that turning one family off leaves the others as they were.
+    let drawn: BTreeMap<&str, u32> = load
+        .shares()
+        .into_iter()
+        .map(|(family, share)| (family, share.draw(&mut random).parts_per_million))
+        .collect();
+    let share = |family: &str| {
+        let on = swarm.families.contains(family);
+        drawn.get(family).copied().filter(|_| on).unwrap_or(0)
     };
     let disorder = Disorder {
         duplicates_ppm: share("duplicates"),
@@ -290,6 +275,7 @@ fn draw_faults(
                 faults.push(PlannedFault {
                     at_ms: at.as_millis() as u64,
                     for_ms: drawn.lasts.map(|lasts| lasts.as_millis() as u64),
+                    when: entry.when.clone(),
                     action: drawn.action,
                 });
             }

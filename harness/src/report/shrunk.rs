@@ -66,7 +66,9 @@ fn noun(action: &FaultAction) -> String {
 }
 
 fn plural(noun: &str) -> String {
-    if noun.ends_with("ss") {
+    if let Some(stem) = noun.strip_suffix('y') {
+        format!("{stem}ies")
+    } else if noun.ends_with("ss") {
         format!("{noun}es")
     } else {
         format!("{noun}s")
@@ -105,6 +107,7 @@ mod tests {
         PlannedFault {
             at_ms,
             for_ms: None,
+            when: None,
             action: serde_json::from_value(action).expect("a fault"),
         }
     }

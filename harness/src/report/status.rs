@@ -1,5 +1,6 @@
 //! One line for each scenario.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use super::failure::headline;
 use super::number::{counted, grouped};
 use super::style::{Style, Tone};
 use super::tally::Tally;
-use crate::scenario::Scenario;
+use crate::scenario::{FAULT_PROBE, Scenario};
 use crate::verdict::CheckerName;
 
 /// How a scenario stands after its seeds.
@@ -26,6 +27,13 @@ pub enum Status {
     Missed {
         /// That checker.
         checker: CheckerName,
+    },
+    /// A negative failed in a seed without any of the faults that it should need.
+    FailedWithout {
+        /// The first such seed.
+        seed: u64,
+        /// Those kinds of faults.
+        kinds: Vec<String>,
     },
     /// No seed reached a probe that the scenario is about: it proves nothing.
     Vacuous {
@@ -61,8 +69,12 @@ pub enum Status {
 pub struct Demands {
     /// For a negative: the checker that must catch it.
     pub caught_by: Option<CheckerName>,
+    /// For a negative: kinds of faults without which it must pass; empty where it need not.
+    pub only_with: Vec<String>,
     /// Probes that a seed must reach.
     pub must_reach: Vec<String>,
+    /// The kinds of faults that a seed can draw.
+    pub fault_kinds: Vec<String>,
 }
 
 impl Demands {
@@ -72,11 +84,34 @@ impl Demands {
     pub fn of(scenario: &Scenario, is_sweep: bool) -> Self {
         Self {
             caught_by: scenario.expect.as_ref().map(|expect| expect.caught_by),
+            only_with: scenario
+                .expect
+                .iter()
+                .flat_map(|expect| expect.only_with.clone())
+                .collect(),
             must_reach: match is_sweep {
                 true => scenario.must_reach.clone(),
                 false => Vec::new(),
             },
+            fault_kinds: match is_sweep {
+                true => scenario
+                    .fault_kinds()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect(),
+                false => Vec::new(),
+            },
         }
+    }
+
+    /// The probes among `must_reach` that no seed has reached.
+    fn unreached(&self, tally: &Tally) -> Vec<String> {
+        let is_unreached = |probe: &&String| tally.seeds_that_reached(probe) == 0;
+        self.must_reach
+            .iter()
+            .filter(is_unreached)
+            .cloned()
+            .collect()
     }
 }
 
@@ -85,8 +120,16 @@ impl Status {
     #[must_use]
     pub fn of(demands: &Demands, tally: &Tally) -> Self {
         if let Some(checker) = demands.caught_by {
+            let kinds = demands.only_with.clone();
+            if !kinds.is_empty()
+                && let Some(seed) = tally.first_failure_without(&kinds)
+            {
+                return Self::FailedWithout { seed, kinds };
+            }
+            let probes = demands.unreached(tally);
             return match tally.first_caught(checker) {
-                Some(_) => Self::Passed,
+                Some(_) if probes.is_empty() => Self::Passed,
+                Some(_) => Self::Vacuous { probes },
                 None => Self::Missed { checker },
             };
         }
@@ -99,13 +142,7 @@ impl Status {
                 why: why.clone(),
             };
         }
-        let reached = |probe: &String| tally.probe_seeds.get(probe).is_some_and(|seeds| *seeds > 0);
-        let probes: Vec<String> = demands
-            .must_reach
-            .iter()
-            .filter(|probe| !reached(probe))
-            .cloned()
-            .collect();
+        let probes = demands.unreached(tally);
         if probes.is_empty() {
             Self::Passed
         } else {
@@ -133,6 +170,7 @@ impl Status {
             Self::Passed | Self::Unknown { .. } | Self::Part { .. } | Self::Skipped { .. } => false,
             Self::Failed { .. }
             | Self::Missed { .. }
+            | Self::FailedWithout { .. }
             | Self::Vacuous { .. }
             | Self::Stale { .. } => true,
         }
@@ -145,6 +183,7 @@ impl Status {
             Self::Passed => "passed",
             Self::Failed { .. } => "failed",
             Self::Missed { .. } => "missed",
+            Self::FailedWithout { .. } => "failed-without",
             Self::Vacuous { .. } => "vacuous",
             Self::Unknown { .. } => "unknown",
             Self::Stale { .. } => "stale",
@@ -160,6 +199,7 @@ impl Status {
             Self::Passed => String::new(),
             Self::Failed { seed } => format!("seed {seed} failed"),
             Self::Missed { checker } => format!("not caught by {checker}"),
+            Self::FailedWithout { kinds, .. } => format!("without {}", kinds.join(" or ")),
             Self::Vacuous { probes } => {
                 format!("proves nothing: no seed reached {}", probes.join(", "))
             }
@@ -202,6 +242,16 @@ impl ScenarioLine<'_> {
                 Tone::Bad,
                 "FAIL",
                 format!("{}  {}", self.seeds(), self.status.sentence()),
+            ),
+            Status::FailedWithout { seed, .. } => (
+                Tone::Bad,
+                "FAIL",
+                format!(
+                    "{:>12}  {}, {}",
+                    format!("seed {seed}"),
+                    self.found(*seed),
+                    self.status.sentence()
+                ),
             ),
             Status::Part { .. } => (
                 Tone::Doubtful,
@@ -246,31 +296,69 @@ impl ScenarioLine<'_> {
         format!("{seeds}  {wall}    {notes}")
     }
 
-    /// What happened: rebalances, and for each kind of fault in how many seeds it hit.
+    /// What happened: rebalances, in how many seeds each probe was reached that the scenario is
+    /// about, and each kind of fault took effect.
     fn notes(&self) -> String {
         let rebalances = self
             .tally
             .counters
             .get("rebalances")
             .map(|count| format!("rebalances {}", grouped(*count)));
-        let hits = hits(self.tally.hit_seeds.iter());
-        let notes: Vec<String> = rebalances.into_iter().chain(hits).collect();
+        let asked = |probe: &String| (probe.clone(), self.tally.seeds_that_reached(probe));
+        let is_code = |probe: &&String| !probe.starts_with(FAULT_PROBE);
+        let reached: BTreeMap<String, u64> = self
+            .demands
+            .must_reach
+            .iter()
+            .filter(is_code)
+            .map(asked)
+            .collect();
+        let notes: Vec<String> = rebalances
+            .into_iter()
+            .chain(seeds_each("reached", reached.iter()))
+            .chain(hits(self.tally.hit_seeds.iter()))
+            .chain(self.never_hit())
+            .collect();
         notes.join(" · ")
+    }
+
+    /// Kinds of faults that the scenario has and that took effect in no seed: a sweep that says
+    /// nothing about them must not look as if it did.
+    fn never_hit(&self) -> Option<String> {
+        let kinds: Vec<&str> = self
+            .demands
+            .fault_kinds
+            .iter()
+            .map(String::as_str)
+            .filter(|kind| {
+                self.tally
+                    .hit_seeds
+                    .get(*kind)
+                    .is_none_or(|seeds| *seeds == 0)
+            })
+            .collect();
+        (!kinds.is_empty()).then(|| format!("never hit: {}", kinds.join(", ")))
     }
 }
 
-/// `seeds hit: kill 48, pause 51`, if any kind of fault is known.
+/// `seeds hit: kill 48, pause 51`, if any kind of fault took effect.
 pub(super) fn hits<'t>(seeds: impl Iterator<Item = (&'t String, &'t u64)>) -> Option<String> {
-    let hits: Vec<String> = seeds
-        .map(|(kind, seeds)| format!("{kind} {}", grouped(*seeds)))
+    seeds_each("seeds hit:", seeds.filter(|(_, seeds)| **seeds > 0))
+}
+
+/// The number of seeds behind each name.
+pub(super) fn seeds_each<'t>(
+    what: &str,
+    seeds: impl Iterator<Item = (&'t String, &'t u64)>,
+) -> Option<String> {
+    let each: Vec<String> = seeds
+        .map(|(name, seeds)| format!("{name} {}", grouped(*seeds)))
         .collect();
-    (!hits.is_empty()).then(|| format!("seeds hit: {}", hits.join(", ")))
+    (!each.is_empty()).then(|| format!("{what} {}", each.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::checker::violation::{Violation, ViolationKind};
     use crate::verdict::{Outcome, Verdict};
@@ -323,6 +411,22 @@ mod tests {
             must_reach: vec!["worker.fenced".to_owned(), "disk.full".to_owned()],
             ..Demands::default()
         };
+        let met = Demands {
+            must_reach: vec!["worker.fenced".to_owned(), "fault.kill".to_owned()],
+            fault_kinds: ["delay", "kill", "pause"].map(str::to_owned).to_vec(),
+            ..Demands::default()
+        };
+        let only_with = |kind: &str| Demands {
+            caught_by: Some(CheckerName::Completeness),
+            only_with: vec![kind.to_owned()],
+            ..Demands::default()
+        };
+        let (only_with_pause, only_with_kill) = (only_with("pause"), only_with("kill"));
+        let vacuous_negative = Demands {
+            caught_by: Some(CheckerName::Completeness),
+            must_reach: vec!["fault.pause".to_owned()],
+            ..Demands::default()
+        };
         let good = tally(vec![Outcome::Passed; 100]);
         let bad = tally(vec![Outcome::Passed, doubled(), Outcome::Passed, doubled()]);
         let hung = tally(vec![Outcome::Unknown {
@@ -336,15 +440,23 @@ mod tests {
             line(&plain, &bad, None),
             line(&plain, &hung, None),
             line(&demanding, &good, None),
+            line(&met, &good, None),
+            line(&vacuous_negative, &bad, None),
+            line(&only_with_pause, &bad, None),
+            line(&only_with_kill, &bad, None),
             line(&negative, &bad, None),
             line(&negative, &good, None),
             line(&plain, &Tally::default(), Some(skipped)),
         ];
         insta::assert_snapshot!(lines.join("\n"), @r"
-           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · seeds hit: kill 100, pause 0
+           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · seeds hit: kill 100
            FAIL  fast/crash-restart          seed 2  completeness: 1 record counted twice
         UNKNOWN  fast/crash-restart          seed 1  watchdog: no end after 10 s
            FAIL  fast/crash-restart       100 seeds  proves nothing: no seed reached disk.full
+           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · reached worker.fenced 100 · seeds hit: kill 100 · never hit: delay, pause
+           FAIL  fast/crash-restart         4 seeds  proves nothing: no seed reached fault.pause
+           FAIL  fast/crash-restart          seed 2  completeness: 1 record counted twice, without pause
+           PASS  fast/crash-restart         4 seeds      0.7 s    caught at seed 2: completeness: 1 record counted twice
            PASS  fast/crash-restart         4 seeds      0.7 s    caught at seed 2: completeness: 1 record counted twice
            FAIL  fast/crash-restart       100 seeds  not caught by completeness
            SKIP  fast/crash-restart    no data: --data DIR or WHITEWATER_DATA

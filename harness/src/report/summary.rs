@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::number::{counted, failure_chance_max, grouped};
-use super::status::{Status, hits};
+use super::status::{Status, hits, seeds_each};
 use super::style::{Style, Tone};
 use super::tally::Tally;
 
@@ -36,6 +36,7 @@ pub struct Summary {
     fewest_seeds: Option<u64>,
     simulated_ns: u64,
     hit_seeds: BTreeMap<String, u64>,
+    probe_seeds: BTreeMap<String, u64>,
 }
 
 impl Summary {
@@ -45,6 +46,7 @@ impl Summary {
             Status::Passed => self.passed += 1,
             Status::Failed { .. }
             | Status::Missed { .. }
+            | Status::FailedWithout { .. }
             | Status::Vacuous { .. }
             | Status::Stale { .. } => {
                 self.failed += 1;
@@ -60,6 +62,9 @@ impl Summary {
         self.simulated_ns += tally.simulated_ns;
         for (kind, seeds) in &tally.hit_seeds {
             *self.hit_seeds.entry(kind.clone()).or_default() += seeds;
+        }
+        for (probe, seeds) in &tally.probe_seeds {
+            *self.probe_seeds.entry(probe.clone()).or_default() += seeds;
         }
         self.known += tally.known;
         if purpose == Purpose::Search {
@@ -106,6 +111,8 @@ impl Summary {
         };
         let mut lines = vec![style.line(tone, "Summary", &text)];
         lines.extend(hits(self.hit_seeds.iter()).map(|hits| Style::continuation(&hits)));
+        let reached = seeds_each("seeds reached:", self.probe_seeds.iter());
+        lines.extend(reached.map(|reached| Style::continuation(&reached)));
         if self.known > 0 {
             let known = counted(self.known, "known failure");
             lines.push(Style::continuation(&format!("{known}, as listed")));
@@ -146,6 +153,7 @@ mod tests {
             seeds,
             simulated_ns: seeds * 60_000_000_000,
             hit_seeds: BTreeMap::from([("kill".to_owned(), seeds / 2), ("delay".to_owned(), 0)]),
+            probe_seeds: BTreeMap::from([("worker.fenced".to_owned(), seeds / 4)]),
             failed: if failed {
                 vec![(7, vec![Violation::new(ViolationKind::Lost, "lost")])]
             } else {
@@ -171,7 +179,8 @@ mod tests {
         summary.add(&skipped, &Tally::default(), Purpose::Search);
         insta::assert_snapshot!(text(&summary, false), @r"
         Summary  6 passed, 1 skipped · 600 seeds, 36,000 simulated seconds in 4.1 s
-                 seeds hit: delay 0, kill 300
+                 seeds hit: kill 300
+                 seeds reached: worker.fenced 150
                  0 failures in 100 seeds: below 3 % per seed (95 %); --seeds 10000 for below 0.03 %
         ");
     }
@@ -187,7 +196,8 @@ mod tests {
         );
         insta::assert_snapshot!(text(&summary, true), @r"
         Summary  interrupted: 1 passed, 1 failed · 2,000 seeds, 120,000 simulated seconds in 4.1 s
-                 seeds hit: delay 0, kill 1,000
+                 seeds hit: kill 1,000
+                 seeds reached: worker.fenced 500
         ");
     }
 
@@ -197,7 +207,8 @@ mod tests {
         summary.add(&Status::Passed, &tally(50, true), Purpose::Recall);
         insta::assert_snapshot!(text(&summary, false), @r"
         Summary  1 passed · 50 seeds, 3,000 simulated seconds in 4.1 s
-                 seeds hit: delay 0, kill 25
+                 seeds hit: kill 25
+                 seeds reached: worker.fenced 12
         ");
         insta::assert_snapshot!(text(&Summary::default(), true), @"    Summary  interrupted: no scenario finished · 0 seeds, 0 simulated seconds in 4.1 s");
     }

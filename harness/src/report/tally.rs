@@ -1,8 +1,9 @@
 //! The verdicts of one scenario, added up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checker::violation::Violation;
+use crate::scenario::FAULT_PROBE;
 use crate::verdict::{CheckerName, Outcome, Verdict};
 
 /// What the seeds of one scenario came to.
@@ -12,13 +13,15 @@ pub struct Tally {
     pub seeds: u64,
     /// Seeds that failed, with what was found, in the order in which they were added.
     pub failed: Vec<(u64, Vec<Violation>)>,
+    /// For each seed that failed, the kinds of faults that took effect in it.
+    pub failed_with: BTreeMap<u64, BTreeSet<String>>,
     /// How many seeds failed as they are known to, which is no failure of the sweep.
     pub known: u64,
     /// Seeds without an answer, and why.
     pub unknown: Vec<(u64, String)>,
     /// Simulated time of all seeds.
     pub simulated_ns: u64,
-    /// For each kind of fault, in how many seeds it took effect.
+    /// For each kind of fault that began, in how many seeds it took effect.
     pub hit_seeds: BTreeMap<String, u64>,
     /// For each probe, in how many seeds it was reached.
     pub probe_seeds: BTreeMap<String, u64>,
@@ -33,7 +36,14 @@ impl Tally {
         self.simulated_ns += verdict.simulated_ns;
         match &verdict.outcome {
             Outcome::Passed => {}
-            Outcome::Failed { violations } => self.failed.push((seed, violations.clone())),
+            Outcome::Failed { violations } => {
+                self.failed.push((seed, violations.clone()));
+                let hits = verdict.fault_hits.iter();
+                let kinds = hits
+                    .filter(|(_, hits)| **hits > 0)
+                    .map(|(kind, _)| kind.clone());
+                self.failed_with.insert(seed, kinds.collect());
+            }
             Outcome::Unknown { why } => self.unknown.push((seed, why.clone())),
         }
         add_one_for_each(&mut self.hit_seeds, &verdict.fault_hits);
@@ -53,6 +63,17 @@ impl Tally {
         self.known += 1;
     }
 
+    /// In how many seeds a probe was reached; `fault.KIND` is reached when such a fault takes
+    /// effect.
+    #[must_use]
+    pub fn seeds_that_reached(&self, probe: &str) -> u64 {
+        let seeds = match probe.strip_prefix(FAULT_PROBE) {
+            Some(kind) => self.hit_seeds.get(kind),
+            None => self.probe_seeds.get(probe),
+        };
+        seeds.copied().unwrap_or(0)
+    }
+
     /// The first seed that failed, by its number, with what was found.
     #[must_use]
     pub fn first_failure(&self) -> Option<(u64, &[Violation])> {
@@ -60,6 +81,16 @@ impl Tally {
             .iter()
             .min_by_key(|(seed, _)| *seed)
             .map(|(seed, violations)| (*seed, violations.as_slice()))
+    }
+
+    /// The first seed, by its number, that failed although none of these kinds of faults took
+    /// effect in it.
+    #[must_use]
+    pub fn first_failure_without(&self, kinds: &[String]) -> Option<u64> {
+        self.failed_with
+            .iter()
+            .find(|(_, hit)| !kinds.iter().any(|kind| hit.contains(kind)))
+            .map(|(seed, _)| *seed)
     }
 
     /// The first seed, by its number, in which this checker found something, with all that was

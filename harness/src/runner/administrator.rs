@@ -11,10 +11,10 @@ use whitewater_sim::kafka::ClusterHandle;
 use crate::plan::Plan;
 
 /// A partition of a topic.
-pub(super) type Partition = (String, i32);
+pub(crate) type Partition = (String, i32);
 
 /// The group's members by id; none while its coordinator is down.
-pub(super) fn members(cluster: &ClusterHandle, group: &str) -> Vec<String> {
+pub(crate) fn members(cluster: &ClusterHandle, group: &str) -> Vec<String> {
     let groups = cluster.with(|cluster| cluster.groups());
     let found = groups.into_iter().find(|known| known.group == group);
     found
@@ -25,7 +25,7 @@ pub(super) fn members(cluster: &ClusterHandle, group: &str) -> Vec<String> {
 }
 
 /// The group's committed offsets; none while its coordinator is down.
-pub(super) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMap<Partition, i64> {
+pub(crate) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMap<Partition, i64> {
     let groups = cluster.with(|cluster| cluster.groups());
     let found = groups.into_iter().find(|known| known.group == group);
     found
@@ -36,7 +36,7 @@ pub(super) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMa
 }
 
 /// The end of every log of the plan's topics.
-pub(super) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partition, i64> {
+pub(crate) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partition, i64> {
     cluster.with(|cluster| {
         let partitions = plan
             .topics
@@ -52,13 +52,29 @@ pub(super) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partiti
 }
 
 /// The broker that holds a partition, and leads it while it is up.
-pub(super) fn replica_of(cluster: &ClusterHandle, topic: &str, partition: i32) -> Option<i32> {
+pub(crate) fn replica_of(cluster: &ClusterHandle, topic: &str, partition: i32) -> Option<i32> {
     cluster.with(|cluster| Some(cluster.topic(topic)?.partition(partition)?.replica))
+}
+
+/// Sets every committed offset of the group back by `records`, at most to 0. Whether any fell.
+pub(crate) fn rewind(cluster: &ClusterHandle, group: &str, records: u64) -> bool {
+    let records = i64::try_from(records).unwrap_or(i64::MAX);
+    let mut any = false;
+    for ((topic, partition), offset) in committed_offsets(cluster, group) {
+        let target = offset.saturating_sub(records).max(0);
+        if target < offset {
+            any = true;
+            cluster.administer(|cluster, now| {
+                cluster.rewind_committed(now, group, &topic, partition, target)
+            });
+        }
+    }
+    any
 }
 
 /// Removes a member from its group: a LeaveGroup request in its name, as KIP-345's
 /// `RemoveMembersFromConsumerGroup` sends it. Brokers that don't coordinate the group refuse it.
-pub(super) fn remove_member(cluster: &ClusterHandle, group: &str, member_id: &str) {
+pub(crate) fn remove_member(cluster: &ClusterHandle, group: &str, member_id: &str) {
     let text = |text: &str| StrBytes::from_string(text.to_owned());
     let body = RequestKind::LeaveGroup(
         LeaveGroupRequest::default()

@@ -125,6 +125,7 @@ async fn run(
         fleet: fleet.clone(),
         cluster: cluster.clone(),
         loader,
+        loaded: loaded.clone(),
     };
     let faults = injector.start(heal_at);
     time::sleep_until(heal_at).await;
@@ -193,7 +194,11 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
         let topics: Vec<NewTopic<'_>> = plan
             .topics
             .iter()
-            .map(|topic| NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1)))
+            .map(|topic| {
+                let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1));
+                let config = topic.config.iter();
+                config.fold(new, |new, (key, value)| new.set(key, value))
+            })
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(TOPICS_TIMEOUT));
         let created = admin
@@ -201,7 +206,7 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
             .await
             .expect("healthy brokers answer");
         for topic in created {
-            topic.expect("no topic exists yet");
+            topic.expect("no topic exists yet, and its configuration is one that brokers know");
         }
     });
     process::exited(process).await;
@@ -212,11 +217,16 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
 fn fault_hits(trace: &[Event], loaded: &Loaded) -> BTreeMap<String, u64> {
     let mut hits = loaded.fault_hits();
     for event in of_kind(trace, "fault") {
-        if let View::Fault {
-            name, phase: "hit", ..
-        } = event.view()
-        {
-            *hits.entry(name.to_owned()).or_default() += 1;
+        let View::Fault { name, phase, .. } = event.view() else {
+            continue;
+        };
+        match phase {
+            // Counted as none, so that a kind that never takes effect can be told.
+            "begun" => {
+                hits.entry(name.to_owned()).or_default();
+            }
+            "hit" => *hits.entry(name.to_owned()).or_default() += 1,
+            _ => {}
         }
     }
     hits

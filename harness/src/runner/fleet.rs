@@ -27,11 +27,11 @@ pub(super) const SINK: &str = "/var/lib/pipeline/sink.db";
 
 /// A worker process of the plan.
 #[derive(Debug)]
-pub(super) struct Worker {
-    pub(super) name: String,
-    pub(super) process: ProcessId,
-    pub(super) host: HostId,
-    pub(super) context: Context,
+pub(crate) struct Worker {
+    pub(crate) name: String,
+    pub(crate) process: ProcessId,
+    pub(crate) host: HostId,
+    pub(crate) context: Context,
     /// It should run: a supervisor starts it again when it ends by itself.
     wanted: bool,
     /// Somebody asked it to end.
@@ -42,7 +42,7 @@ pub(super) struct Worker {
 
 /// All worker processes. Shared by the tasks that start, hit and heal them.
 #[derive(Clone)]
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     pipeline: &'static dyn PipelineUnderTest,
     inner: Rc<RefCell<Inner>>,
 }
@@ -55,7 +55,7 @@ struct Inner {
 
 impl Fleet {
     /// Makes the hosts and processes of the plan; none runs yet.
-    pub(super) fn create(
+    pub(crate) fn create(
         plan: &Plan,
         pipeline: &'static dyn PipelineUnderTest,
         brokers: &str,
@@ -100,7 +100,7 @@ impl Fleet {
 
     /// Starts a worker, and keeps it running from now on. One that is still on its way out after
     /// SIGTERM is started when it has ended.
-    pub(super) fn start(&self, name: &str) {
+    pub(crate) fn start(&self, name: &str) {
         let (process, host) = self.update(name, |worker| {
             worker.wanted = true;
             if !process::is_running(worker.process) {
@@ -181,7 +181,7 @@ impl Fleet {
     }
 
     /// SIGKILL. Whether there was anything to kill.
-    pub(super) fn kill(&self, name: &str) -> bool {
+    pub(crate) fn kill(&self, name: &str) -> bool {
         let process = self.update(name, |worker| {
             worker.wanted = false;
             worker.process
@@ -192,7 +192,7 @@ impl Fleet {
     }
 
     /// SIGTERM, then SIGKILL after the grace period. Returns when the worker has ended.
-    pub(super) async fn stop(&self, name: &str) -> bool {
+    pub(crate) async fn stop(&self, name: &str) -> bool {
         let process = self.update(name, |worker| {
             worker.wanted = false;
             worker.asked = true;
@@ -212,19 +212,19 @@ impl Fleet {
     }
 
     /// SIGSTOP. Whether it ran.
-    pub(super) fn pause(&self, name: &str) -> bool {
+    pub(crate) fn pause(&self, name: &str) -> bool {
         let process = self.process(name);
         process::pause(process);
         process::is_paused(process)
     }
 
     /// SIGCONT.
-    pub(super) fn resume(&self, name: &str) {
+    pub(crate) fn resume(&self, name: &str) {
         process::resume(self.process(name));
     }
 
     /// The host loses power. Whether anything ran on it.
-    pub(super) fn power_loss(&self, host_name: &str) -> bool {
+    pub(crate) fn power_loss(&self, host_name: &str) -> bool {
         let host = self.host(host_name);
         let mut hit = false;
         for name in self.names_on(host) {
@@ -238,7 +238,7 @@ impl Fleet {
     }
 
     /// Boots the host and starts those of its workers that are there from the start.
-    pub(super) fn boot(&self, host_name: &str, at_start: &dyn Fn(&str) -> bool) {
+    pub(crate) fn boot(&self, host_name: &str, at_start: &dyn Fn(&str) -> bool) {
         let host = self.host(host_name);
         if !host::is_up(host) {
             host::boot(host);
@@ -258,17 +258,22 @@ impl Fleet {
             .collect()
     }
 
+    /// The workers' host of this name.
+    pub(crate) fn host_named(&self, name: &str) -> Option<HostId> {
+        self.inner.borrow().hosts.get(name).copied()
+    }
+
     fn host(&self, name: &str) -> HostId {
         self.inner.borrow().hosts[name]
     }
 
     /// The process of a worker; of the first one for a name that the plan does not have.
-    pub(super) fn process(&self, name: &str) -> ProcessId {
+    pub(crate) fn process(&self, name: &str) -> ProcessId {
         self.update(name, |worker| worker.process)
     }
 
     /// Whether the plan has a worker of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.inner
             .borrow()
             .workers
@@ -277,7 +282,7 @@ impl Fleet {
     }
 
     /// Every worker's name, in plan order.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.inner
             .borrow()
             .workers
@@ -287,7 +292,7 @@ impl Fleet {
     }
 
     /// The first worker of each host, as its sink is read once.
-    pub(super) fn one_per_host(&self) -> Vec<(HostId, Context)> {
+    pub(crate) fn one_per_host(&self) -> Vec<(HostId, Context)> {
         let mut found: BTreeMap<HostId, Context> = BTreeMap::new();
         for worker in &self.inner.borrow().workers {
             found
@@ -322,7 +327,7 @@ impl Fleet {
     }
 
     /// How the workers ended so far.
-    pub(super) fn exits(&self) -> Vec<Exit> {
+    pub(crate) fn exits(&self) -> Vec<Exit> {
         self.inner.borrow().exits.clone()
     }
 

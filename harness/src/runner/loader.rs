@@ -13,13 +13,14 @@ use whitewater_sim::{host, task, time, trace};
 
 use crate::checker::observation::Acknowledged;
 use crate::dataset;
+use crate::dataset::pace::Pace;
 use crate::dataset::record::{LoadRecord, Sending};
 use crate::pipeline_under_test::RecordPosition;
 use crate::plan::Plan;
 
 /// What became of the load.
 #[derive(Clone)]
-pub(super) struct Loaded {
+pub(crate) struct Loaded {
     records: Rc<Vec<LoadRecord>>,
     inner: Rc<RefCell<Inner>>,
 }
@@ -28,6 +29,8 @@ pub(super) struct Loaded {
 struct Inner {
     acknowledged: BTreeMap<RecordPosition, Acknowledged>,
     finished: bool,
+    sent: u64,
+    pace: Pace,
 }
 
 impl Loaded {
@@ -35,6 +38,33 @@ impl Loaded {
         Self {
             records,
             inner: Rc::default(),
+        }
+    }
+
+    /// How many records were handed to the producer, repetitions included.
+    pub(crate) fn sent(&self) -> u64 {
+        self.inner.borrow().sent
+    }
+
+    /// Sends so many times as fast as the plan says, from now on.
+    pub(crate) fn set_pace(&self, factor: u64) {
+        self.inner.borrow_mut().pace.set(time::now(), factor);
+    }
+
+    /// Waits until a record is due that the plan sends at this load time.
+    async fn wait_until(&self, at: Duration) {
+        loop {
+            let (left, version) = {
+                let pace = &self.inner.borrow().pace;
+                (pace.time_until(time::now(), at), pace.version())
+            };
+            let Some(left) = left else { return };
+            let changed = std::future::poll_fn(|context| {
+                let pace = &mut self.inner.borrow_mut().pace;
+                pace.poll_changed(version, context.waker())
+            });
+            // Either way it is looked at anew.
+            let _ = time::timeout(left, changed).await;
         }
     }
 
@@ -111,10 +141,11 @@ struct Load {
 
 impl Load {
     async fn send(self, producer: &FutureProducer) {
-        let begin = time::now();
+        self.loaded.inner.borrow_mut().pace.begin(time::now());
         let mut waiting = Vec::new();
         for record in self.loaded.records.iter() {
-            time::sleep_until(begin + Duration::from_millis(record.at_ms)).await;
+            let at = Duration::from_millis(record.at_ms);
+            self.loaded.wait_until(at).await;
             let copies = if record.sending == Sending::Twice {
                 2
             } else {
@@ -122,6 +153,7 @@ impl Load {
             };
             for copy in 0..copies {
                 let delivery = self.queue(producer, record).await;
+                self.loaded.inner.borrow_mut().sent += 1;
                 let (record, loaded) = (record.clone(), self.loaded.clone());
                 let topic = self.topic.clone();
                 waiting.push(task::spawn(async move {

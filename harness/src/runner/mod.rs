@@ -4,11 +4,12 @@
 //! workers, load and faults ([`fleet`], [`loader`], [`injector`]), heal, drain, observe
 //! ([`observe`]), judge.
 
-mod administrator;
+pub(crate) mod administrator;
+mod at_probe;
 mod drain;
 mod execution;
 mod fleet;
-mod injector;
+pub(crate) mod injector;
 mod loader;
 mod observe;
 mod serve;

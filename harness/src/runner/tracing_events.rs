@@ -11,6 +11,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use whitewater_sim::trace::{self, Value};
 use whitewater_sim::world;
 
+use super::at_probe;
+
 /// The target of an event that is a probe; its field `name` says which.
 const PROBE: &str = "probe";
 
@@ -49,8 +51,9 @@ impl Subscriber for TraceSubscriber {
         event.record(&mut fields);
         if metadata.target() == PROBE {
             let name = fields.others.into_iter().find(|(name, _)| *name == "name");
-            if let Some(name) = name {
-                trace::event("probe", &[name]);
+            if let Some((_, Value::Text(name))) = name {
+                trace::event("probe", &[("name", name.as_str().into())]);
+                at_probe::tell(&name);
             }
             return;
         }

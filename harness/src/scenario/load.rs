@@ -51,6 +51,29 @@ pub struct Load {
     pub malformed: Range<Percent>,
 }
 
+impl Load {
+    /// What can be done to records, by the name of the family, and to how many of them.
+    #[must_use]
+    pub fn shares(&self) -> [(&'static str, Range<Percent>); 6] {
+        [
+            ("duplicates", self.duplicates),
+            ("producer-sends-twice", self.producer_sends_twice),
+            ("same-id-other-partition", self.same_id_other_partition),
+            ("out-of-order", self.out_of_order),
+            ("late", self.late),
+            ("malformed", self.malformed),
+        ]
+    }
+
+    /// The families that a seed can turn on.
+    pub fn families(&self) -> impl Iterator<Item = &'static str> {
+        self.shares()
+            .into_iter()
+            .filter(|(_, share)| share.high > Percent::default())
+            .map(|(family, _)| family)
+    }
+}
+
 fn none() -> Range<Percent> {
     Range::fixed(Percent::default())
 }

@@ -16,7 +16,7 @@ use super::error::Problem;
 use super::load::Load;
 use super::range::{Drawable, Range};
 use super::suggestion::{nearest, quoted_words};
-use super::{Cluster, Expect, FaultEntry, Scenario, Topic, Workers};
+use super::{Cluster, Expect, FAULT_PROBE, FaultEntry, Scenario, Topic, Workers};
 use crate::fault::registry;
 use crate::fault::timing::Timing;
 
@@ -35,21 +35,14 @@ struct Document {
     load: Load,
     expect: Option<Expect>,
     #[serde(default)]
-    must_reach: MustReach,
+    must_reach: Vec<String>,
     /// Taken out before; here so that a mistyped key can be told from it.
     #[serde(rename = "fault")]
     _fault: Option<serde::de::IgnoredAny>,
 }
 
-/// The `[must_reach]` table.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MustReach {
-    probes: Vec<String>,
-}
-
 /// Keys that every `[[fault]]` entry can have besides those of its kind.
-const COMMON_FAULT_KEYS: [&str; 3] = ["kind", "at", "every"];
+const COMMON_FAULT_KEYS: [&str; 4] = ["kind", "at", "every", "when"];
 
 pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
     let mut table = DeTable::parse(text).map_err(|error| from_toml(&error, text, &[]))?;
@@ -72,7 +65,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, Problem> {
         load: document.load,
         faults,
         expect: document.expect,
-        must_reach: document.must_reach.probes,
+        must_reach: document.must_reach,
     };
     check(&scenario, &places)?;
     Ok(scenario)
@@ -104,11 +97,13 @@ fn parse_fault(entry: Spanned<DeValue<'_>>, text: &str) -> Result<FaultEntry, Pr
     };
     let kind = take_kind(&mut table, &span)?;
     let timing = take_timing(&mut table, &span, text)?;
+    let when = take_when(&mut table, text)?;
     let rest = ValueDeserializer::from(Spanned::new(span, DeValue::Table(table)));
     let fault = (kind.parse)(rest).map_err(|error| from_toml(&error, text, &COMMON_FAULT_KEYS))?;
     Ok(FaultEntry {
         kind: kind.name,
         timing,
+        when,
         fault,
     })
 }
@@ -160,6 +155,17 @@ fn take_timing(table: &mut DeTable<'_>, span: &Span<usize>, text: &str) -> Resul
             "needs `at = \"12s\"` or `every = \"1s..10s\"`",
         )),
     }
+}
+
+fn take_when(table: &mut DeTable<'_>, text: &str) -> Result<Option<String>, Problem> {
+    let Some(value) = table.remove("when") else {
+        return Ok(None);
+    };
+    let span = value.span();
+    let name = String::deserialize(ValueDeserializer::from(value))
+        .map_err(|error| from_toml(&error, text, &[]))?;
+    check_probe_name(&name, &span)?;
+    Ok(Some(name))
 }
 
 /// Says what TOML or serde found wrong, in our words where the word is unknown.
@@ -246,7 +252,71 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
         let span = at(&["topics", name, "partitions"]);
         check_count("partitions", topic.partitions, 1..=1_000, span)?;
     }
+    check_must_reach(scenario, &at(&["must_reach"]))?;
+    check_expect(scenario, &at(&["expect", "only_with"]))?;
     check_load(scenario, &at)
+}
+
+/// A probe that can't be reached is a mistake, not a sweep that proves nothing.
+fn check_must_reach(scenario: &Scenario, span: &Span<usize>) -> Result<(), Problem> {
+    for (index, name) in scenario.must_reach.iter().enumerate() {
+        check_probe_name(name, span)?;
+        if scenario.must_reach[..index].contains(name) {
+            return Err(Problem::new(
+                format!("`{name}` is there twice"),
+                span.clone(),
+                "once is enough",
+            ));
+        }
+        let Some(kind) = name.strip_prefix(FAULT_PROBE) else {
+            continue;
+        };
+        check_kind(
+            scenario,
+            kind,
+            || format!("`{name}` can't be reached"),
+            span,
+        )?;
+    }
+    Ok(())
+}
+
+fn check_probe_name(name: &str, span: &Span<usize>) -> Result<(), Problem> {
+    if !name.is_empty() && !name.contains(char::is_whitespace) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("no probe is called `{name}`"),
+        span.clone(),
+        "the name of a probe, such as \"worker.fenced\"",
+    ))
+}
+
+/// The bug of a negative can't show with a fault that it never meets.
+fn check_expect(scenario: &Scenario, span: &Span<usize>) -> Result<(), Problem> {
+    let kinds = scenario.expect.iter().flat_map(|expect| &expect.only_with);
+    for kind in kinds {
+        check_kind(scenario, kind, || format!("no fault `{kind}`"), span)?;
+    }
+    Ok(())
+}
+
+/// Whether the scenario has a fault of this kind.
+fn check_kind(
+    scenario: &Scenario,
+    kind: &str,
+    message: impl Fn() -> String,
+    span: &Span<usize>,
+) -> Result<(), Problem> {
+    let possible = scenario.fault_kinds();
+    if possible.contains(&kind) {
+        return Ok(());
+    }
+    let label = nearest(kind, possible.iter().copied()).map_or_else(
+        || "the scenario has no such fault".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(Problem::new(message(), span.clone(), label))
 }
 
 fn check_load(scenario: &Scenario, at: &impl Fn(&[&str]) -> Span<usize>) -> Result<(), Problem> {

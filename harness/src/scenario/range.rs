@@ -101,6 +101,8 @@ impl Drawable for Duration {
             "ms" => 1_000,
             "s" => 1_000_000,
             "min" => 60_000_000,
+            "h" => 3_600_000_000,
+            "d" => 86_400_000_000,
             _ => return None,
         };
         Some(Self::from_micros(number.checked_mul(micros)?))
@@ -117,6 +119,72 @@ impl Drawable for Duration {
     fn from_units(units: u64) -> Self {
         Self::from_micros(units)
     }
+}
+
+/// A time forward or, where negative, back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shift {
+    /// In microseconds.
+    pub micros: i64,
+}
+
+impl Drawable for Shift {
+    const EXAMPLE: &'static str =
+        "a time forward or back such as \"-90s\", or a range such as \"-1d..1d\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (text, sign) = match text.strip_prefix('-') {
+            Some(text) => (text, -1),
+            None => (text, 1),
+        };
+        let micros = i64::try_from(Duration::parse(text)?.as_micros()).ok()?;
+        Some(Self {
+            micros: sign * micros,
+        })
+    }
+
+    fn from_integer(_: u64) -> Option<Self> {
+        None
+    }
+
+    fn units(self) -> u64 {
+        signed_units(self.micros)
+    }
+
+    fn from_units(units: u64) -> Self {
+        Self {
+            micros: from_signed_units(units),
+        }
+    }
+}
+
+impl Drawable for i64 {
+    const EXAMPLE: &'static str = "a number such as -3, or a range such as \"-500..500\"";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.replace('_', "").parse().ok()
+    }
+
+    fn from_integer(value: u64) -> Option<Self> {
+        value.try_into().ok()
+    }
+
+    fn units(self) -> u64 {
+        signed_units(self)
+    }
+
+    fn from_units(units: u64) -> Self {
+        from_signed_units(units)
+    }
+}
+
+/// Maps the smallest number to 0, so that the order is the same.
+fn signed_units(value: i64) -> u64 {
+    value.cast_unsigned() ^ (1 << 63)
+}
+
+fn from_signed_units(units: u64) -> i64 {
+    (units ^ (1 << 63)).cast_signed()
 }
 
 impl<T: Drawable> Range<T> {
@@ -214,7 +282,7 @@ mod tests {
             Some(Duration::from_millis(1500))
         );
         assert_eq!(Duration::parse("2min"), Some(Duration::from_secs(120)));
-        for wrong in ["12", "s", "1.5s", "-1s", "1h", ""] {
+        for wrong in ["12", "s", "1.5s", "-1s", "1y", ""] {
             assert_eq!(Duration::parse(wrong), None, "{wrong}");
         }
     }
@@ -226,7 +294,28 @@ mod tests {
         assert_eq!(Range::<u64>::parse("2.."), None);
     }
 
+    #[test]
+    fn shifts_go_both_ways() {
+        let micros = |text: &str| Shift::parse(text).map(|shift| shift.micros);
+        assert_eq!(micros("-1d"), Some(-86_400_000_000));
+        assert_eq!(micros("2h"), Some(7_200_000_000));
+        assert_eq!(micros("--1d"), None);
+        assert!(Range::<Shift>::parse("-1d..1d").is_some());
+        assert_eq!(Range::<Shift>::parse("1d..-1d"), None);
+        assert_eq!(
+            Range::<i64>::parse("-5..-2"),
+            Some(Range { low: -5, high: -2 })
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_drawn_number_keeps_its_sign(low: i64, high: i64, seed: u64) {
+            let range = Range { low: low.min(high), high: low.max(high) };
+            let drawn = range.draw(&mut ChaCha8Rng::seed_from_u64(seed));
+            prop_assert!((range.low..=range.high).contains(&drawn));
+        }
+
         #[test]
         fn a_drawn_value_is_in_the_range(low in 0_u64..1_000, span in 0_u64..1_000, seed: u64) {
             let range = Range { low, high: low + span };

@@ -73,15 +73,15 @@ fn a_good_scenario_reads() {
 #[test]
 fn a_mistyped_key_gets_a_caret_and_the_near_word() {
     insta::assert_snapshot!(complaint("partitions = 8", "partition = 8"), @r"
-      × unknown key `partition`
-        ╭─[scenarios/fast/test.toml:9:1]
-      8 │ [topics.trades]
-      9 │ partition = 8
-        · ────┬────
-        ·     ╰── did you mean `partitions`?
-     10 │ 
-        ╰────
-      help: known here: partitions
+     × unknown key `partition`
+       ╭─[scenarios/fast/test.toml:9:1]
+     8 │ [topics.trades]
+     9 │ partition = 8
+       · ────┬────
+       ·     ╰── did you mean `partitions`?
+    10 │ 
+       ╰────
+     help: known here: partitions, config
     ");
 }
 
@@ -103,30 +103,31 @@ fn a_mistyped_table_gets_a_caret_and_the_near_word() {
 #[test]
 fn an_unknown_kind_of_fault_gets_the_near_one() {
     insta::assert_snapshot!(complaint("kind = \"broker-kill\"", "kind = \"brokr-kill\""), @r#"
-      × unknown kind of fault `brokr-kill`
-        ╭─[scenarios/fast/test.toml:30:8]
-     29 │ [[fault]]
-     30 │ kind = "brokr-kill"
-        ·        ──────┬─────
-        ·              ╰── did you mean `broker-kill`?
-     31 │ target = "leader of trades-3"
-        ╰────
-      help: one of kill, pause, power-loss, member-churn, force-rebalance, broker-kill, network-cut, delay, rewind-committed
+     × unknown kind of fault `brokr-kill`
+       ╭─[scenarios/fast/test.toml:30:8]
+    29 │ [[fault]]
+    30 │ kind = "brokr-kill"
+       ·        ──────┬─────
+       ·              ╰── did you mean `broker-kill`?
+    31 │ target = "leader of trades-3"
+       ╰────
+     help: one of kill, pause, power-loss, restart-loop, slow-cpu, member-churn, force-rebalance, broker-kill, network-cut, delay, lost-reply, load-burst, clock-skew, clock-drift, clock-jump, disk-
+           full, disk-error, fsync-error, fsync-slow, rewind-committed
     "#);
 }
 
 #[test]
 fn an_unknown_key_of_a_fault_is_pointed_at() {
     insta::assert_snapshot!(complaint("target = \"any worker\"", "targt = \"any worker\""), @r#"
-      × unknown key `targt`
-        ╭─[scenarios/fast/test.toml:26:1]
-     25 │ kind = "kill"
-     26 │ targt = "any worker"
-        · ──┬──
-        ·   ╰── did you mean `target`?
-     27 │ every = "1s..10s"
-        ╰────
-      help: known here: target, for, kind, at, every
+     × unknown key `targt`
+       ╭─[scenarios/fast/test.toml:26:1]
+    25 │ kind = "kill"
+    26 │ targt = "any worker"
+       · ──┬──
+       ·   ╰── did you mean `target`?
+    27 │ every = "1s..10s"
+       ╰────
+     help: known here: target, for, kind, at, every, when
     "#);
 }
 
@@ -269,6 +270,86 @@ fn what_types_cannot_say_is_checked() {
         ·    ╰── `records` is missing
      19 │ generator = "trades"
         ╰────
+    "#);
+}
+
+#[test]
+fn a_probe_that_no_sweep_can_reach_is_pointed_at() {
+    let asking = |probes: &str| format!("duration_s = \"30..60\"\nmust_reach = {probes}");
+    insta::assert_snapshot!(complaint("duration_s = \"30..60\"", &asking("[\"fault.broker-kil\"]")), @r#"
+     × `fault.broker-kil` can't be reached
+      ╭─[scenarios/fast/test.toml:4:14]
+    3 │ duration_s = "30..60"
+    4 │ must_reach = ["fault.broker-kil"]
+      ·              ──────────┬─────────
+      ·                        ╰── did you mean `broker-kill`?
+    5 │ 
+      ╰────
+    "#);
+    insta::assert_snapshot!(complaint("duration_s = \"30..60\"", &asking("[\"a\", \"a\"]")), @r#"
+     × `a` is there twice
+      ╭─[scenarios/fast/test.toml:4:14]
+    3 │ duration_s = "30..60"
+    4 │ must_reach = ["a", "a"]
+      ·              ─────┬────
+      ·                   ╰── once is enough
+    5 │ 
+      ╰────
+    "#);
+    insta::assert_snapshot!(complaint("duration_s = \"30..60\"", &asking("[\"worker fenced\"]")), @r#"
+     × no probe is called `worker fenced`
+      ╭─[scenarios/fast/test.toml:4:14]
+    3 │ duration_s = "30..60"
+    4 │ must_reach = ["worker fenced"]
+      ·              ────────┬────────
+      ·                      ╰── the name of a probe, such as "worker.fenced"
+    5 │ 
+      ╰────
+    "#);
+    insta::assert_snapshot!(complaint("duration_s = \"30..60\"", &asking("3")), @r#"
+     × invalid type: integer `3`
+      ╭─[scenarios/fast/test.toml:4:14]
+    3 │ duration_s = "30..60"
+    4 │ must_reach = 3
+      ·              ┬
+      ·              ╰── expected a sequence
+    5 │ 
+      ╰────
+    "#);
+}
+
+#[test]
+fn a_fault_can_wait_for_a_probe() {
+    let waiting = |probe: &str| format!("every = \"1s..10s\"\nwhen = \"{probe}\"");
+    let text = GOOD.replacen("every = \"1s..10s\"", &waiting("worker.fenced"), 1);
+    let scenario = parsed(&text).expect("it is right");
+    assert_eq!(scenario.faults[0].when.as_deref(), Some("worker.fenced"));
+    assert_eq!(scenario.faults[1].when, None);
+    insta::assert_snapshot!(complaint("every = \"1s..10s\"", &waiting("in a transaction")), @r#"
+     × no probe is called `in a transaction`
+       ╭─[scenarios/fast/test.toml:28:8]
+    27 │ every = "1s..10s"
+    28 │ when = "in a transaction"
+       ·        ─────────┬────────
+       ·                 ╰── the name of a probe, such as "worker.fenced"
+    29 │ 
+       ╰────
+    "#);
+}
+
+#[test]
+fn a_bug_that_needs_a_fault_names_one_of_the_scenario() {
+    let expect =
+        "[workers]\ncount = \"2..5\"\n\n[expect]\ncaught_by = \"order\"\nonly_with = [\"kil\"]\n";
+    insta::assert_snapshot!(complaint("[workers]\ncount = \"2..5\"\n", expect), @r#"
+     × no fault `kil`
+       ╭─[scenarios/fast/test.toml:16:13]
+    15 │ caught_by = "order"
+    16 │ only_with = ["kil"]
+       ·             ───┬───
+       ·                ╰── did you mean `kill`?
+    17 │ 
+       ╰────
     "#);
 }
 

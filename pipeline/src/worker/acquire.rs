@@ -62,6 +62,8 @@ impl<S: Sink> Worker<'_, '_, S> {
         self.commit_batch().await?;
         let now = clock::monotonic();
         let ids = self.owned_ids();
+        // Nothing is left, unless the sink had no room for it.
+        self.drop_records(&ids);
         self.detach(&ids);
         for id in ids {
             self.unclaim(id, None, now);

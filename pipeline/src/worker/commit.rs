@@ -33,7 +33,8 @@ impl<S: Sink> Worker<'_, '_, S> {
     /// Commits the batch in the sink, waiting for its lock for `bound` at most. Records of lines
     /// that were fenced are dropped on the way.
     ///
-    /// After an error the batch is as it was. Where the sink can't say whether it holds the batch,
+    /// After an error the batch is as it was, and so it is where there is no room for it and the
+    /// worker is to end. Where the sink can't say whether it holds the batch,
     /// its lines are claimed anew and it is dropped.
     pub(super) async fn commit_within(&mut self, bound: Duration) -> Result<(), WorkerError> {
         let started = clock::monotonic();
@@ -63,9 +64,12 @@ impl<S: Sink> Worker<'_, '_, S> {
                     break;
                 }
                 Err(full @ SinkError::Full { .. }) => {
-                    let ending = self.shutdown.requested().await;
-                    if started.elapsed() >= bound || ending {
+                    if started.elapsed() >= bound {
                         return Err(full.into());
+                    }
+                    if self.shutdown.requested().await {
+                        tracing::warn!(%full, "told to end, what is buffered is read again later");
+                        break;
                     }
                     self.bear_with_sink(full)?;
                     let left = bound.saturating_sub(started.elapsed());

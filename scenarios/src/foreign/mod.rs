@@ -4,7 +4,9 @@
 
 pub mod auto_commit_background;
 pub mod commit_before_processing;
+pub mod drops_old;
 pub mod escapes;
+pub mod ignores_failed_commit;
 pub mod late_acknowledgement;
 pub mod leaked_connections;
 pub mod no_seen;
@@ -12,4 +14,5 @@ pub mod pointer_in_trace;
 pub mod trade;
 pub mod two_transactions;
 pub mod under_test;
+pub mod wall_clock_window;
 pub mod zombie_claim;
