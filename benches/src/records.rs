@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use whitewater_pipeline::field_path::FieldPath;
 use whitewater_pipeline::processor::Processor;
 use whitewater_pipeline::registry::{self, Definition};
-use whitewater_pipeline::send::Lines;
+use whitewater_pipeline::send::{Lines, SourceFormat};
 
 /// The file of real trades in the folder that `WHITEWATER_DATA` names.
 const REAL_TRADES: &str = "us-equity-trades-2013-10-07.jsonl.gz";
@@ -98,7 +98,7 @@ pub fn real_trades_file() -> Option<PathBuf> {
 /// If the file can't be read to its end.
 #[must_use]
 pub fn read(path: &Path) -> Vec<Vec<u8>> {
-    let mut lines = Lines::open(path).expect("the data file can be opened");
+    let mut lines = Lines::open(path, SourceFormat::of(path)).expect("the data file can be opened");
     let mut records = Vec::new();
     while let Some(record) = lines.next_record().expect("the data file is whole") {
         records.push(record);

@@ -114,6 +114,11 @@ impl<'o> Follower<'o> for Offsets<'o> {
             Step::SinkCommit { path, rows } if self.sink.is_empty() || path == self.sink => {
                 self.write(at.event, rows);
             }
+            // A transaction that failed may be in the file all the same, by way of its journal.
+            Step::DiskError { path } if path.starts_with(self.sink) => {
+                let rows = self.unwritten_of(&at.event.process);
+                self.write(at.event, rows);
+            }
             Step::Life => self
                 .unwritten
                 .retain(|unwritten| *unwritten.process != *at.event.process),
@@ -218,6 +223,17 @@ impl<'o> Offsets<'o> {
                 self.unwritten.len() - 1
             });
         self.unwritten[known].records.push((place.partition, index));
+    }
+
+    /// How many rows a process could write at once.
+    fn unwritten_of(&self, process: &str) -> i64 {
+        let of = self
+            .unwritten
+            .iter()
+            .find(|unwritten| unwritten.process == process);
+        of.map_or(0, |unwritten| {
+            i64::try_from(unwritten.records.len()).unwrap_or(i64::MAX)
+        })
     }
 
     fn write(&mut self, event: &'o Event, rows: i64) {

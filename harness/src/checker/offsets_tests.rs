@@ -66,6 +66,22 @@ fn written_then_committed_is_silent() {
 }
 
 #[test]
+fn a_transaction_that_met_a_broken_disk_may_be_in_the_file() {
+    let mut run = right();
+    let sink = run.trace.iter().position(|e| e.kind == "sink_commit");
+    let sink = sink.expect("three of them");
+    run.trace.swap(sink, sink + 1);
+    assert_ne!(told(&run), "");
+    let fields = [
+        ("path", "/data/results.db-wal".into()),
+        ("operation", "sync".into()),
+    ];
+    run.trace
+        .insert(sink, event(1.0, "worker-1", "disk_error", &fields));
+    assert_eq!(told(&run), "");
+}
+
+#[test]
 fn committed_then_written_is_named() {
     let mut run = right();
     let sink = run.trace.iter().position(|e| e.kind == "sink_commit");

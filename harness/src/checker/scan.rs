@@ -46,6 +46,9 @@ pub(super) enum Step<'o> {
     },
     /// A write transaction of a sink ended.
     SinkCommit { path: &'o str, rows: i64 },
+    /// The disk under a file failed: whether the write transaction that met it will be in the file
+    /// is unknown, to its process too.
+    DiskError { path: &'o str },
     /// A process started, or ended in whatever way: what it held in memory is gone.
     Life,
     /// A process was stopped for a while, or goes on.
@@ -144,6 +147,9 @@ impl<'o, A: Follower<'o>, B: Follower<'o>> Follower<'o> for (A, B) {
 fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o>> {
     let kind: &str = &event.kind;
     Some(match kind {
+        // A consumer that assigns partitions by hand looks at the log on the side: what the group
+        // promises is not about it, and the trace tells it from the group's member by this only.
+        "deliver" | "fetch_start" if event.fields.get("by_hand").is_some() => return None,
         "deliver" => Step::Deliver(place(event, "offset", partitions)?),
         "fetch_start" => Step::FetchStart(place(event, "offset", partitions)?),
         "loaded" => Step::Loaded {
@@ -174,6 +180,9 @@ fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o
         "sink_commit" => Step::SinkCommit {
             path: event.text("path")?,
             rows: event.int("rows")?,
+        },
+        "disk_error" => Step::DiskError {
+            path: event.text("path")?,
         },
         "process" => match event.text("phase")? {
             "started" | "exited" | "killed" | "power_loss" => Step::Life,

@@ -22,6 +22,7 @@ mod position;
 mod queue_poll;
 pub mod stream_consumer;
 mod subscription;
+mod trace_position;
 
 use std::sync::Arc;
 

@@ -15,6 +15,7 @@ use whitewater_sim::{task, time, trace};
 use super::core::{ConsumerCore, State};
 use super::op_queue::Op;
 use super::partition::FetchState;
+use super::trace_position::fields_at;
 use crate::client::api::topic_name;
 use crate::record_batch::{self, FetchedRecord};
 use crate::topic_partition::TopicPartition;
@@ -51,14 +52,7 @@ impl ConsumerCore {
         entry.fetch_offset = offset;
         entry.backoff_until = Duration::ZERO;
         entry.end_reported = None;
-        trace::event(
-            "fetch_start",
-            &[
-                ("topic", (*partition.topic).into()),
-                ("partition", partition.partition.into()),
-                ("offset", offset.into()),
-            ],
-        );
+        trace::event_owned("fetch_start", fields_at(state, partition, offset));
         self.kick_fetcher(state, partition);
     }
 

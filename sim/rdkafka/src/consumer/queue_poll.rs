@@ -10,6 +10,7 @@ use whitewater_sim::{cpu, time, trace};
 use super::core::{ConsumerCore, State};
 use super::fetcher::size_of;
 use super::op_queue::{Op, OpQueue};
+use super::trace_position::fields_at;
 use super::{BaseConsumer, Consumer, ConsumerContext};
 use crate::client::broker::until;
 use crate::error::{KafkaError, KafkaResult};
@@ -197,15 +198,9 @@ impl ConsumerCore {
         if self.settings().enable_auto_offset_store && entry.assigned {
             entry.stored = Some(record.offset + 1);
         }
+        let fields = fields_at(&state, partition, record.offset);
         drop(state);
-        trace::event(
-            "deliver",
-            &[
-                ("topic", (*partition.topic).into()),
-                ("partition", partition.partition.into()),
-                ("offset", record.offset.into()),
-            ],
-        );
+        trace::event_owned("deliver", fields);
         cpu::spend_on_record();
         Some(BorrowedMessage::new(MessageData {
             topic: std::sync::Arc::clone(&partition.topic),
