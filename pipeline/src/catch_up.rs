@@ -59,7 +59,13 @@ pub async fn catch_up(
         }
     };
     let summary = worker::run(config, end).await?;
-    let left = left(config, ends).unwrap_or(0);
+    // A sink that can't be read is not known to hold anything.
+    let all = || {
+        ends.iter()
+            .map(|extent| (extent.end - extent.low).max(0))
+            .sum()
+    };
+    let left = left(config, ends).unwrap_or_else(all);
     Ok(CaughtUp { summary, left })
 }
 

@@ -66,7 +66,7 @@ fn run(args: &RunArgs) -> Result<u8, Failure> {
                 .await
                 .map_err(Failure::from)
         })?;
-        return Ok(tell_caught_up(&caught_up));
+        return tell_caught_up(&config, &caught_up);
     }
     let summary = on_runtime(async {
         worker::run(&config, interrupted())
@@ -118,13 +118,26 @@ fn rebuild(args: &RebuildArgs) -> Result<u8, Failure> {
             .map_err(Failure::from)
     })?;
     bar.finish_and_clear();
-    Ok(tell_caught_up(&caught_up))
+    tell_caught_up(&config, &caught_up)
 }
 
-fn tell_caught_up(caught_up: &CaughtUp) -> u8 {
+fn tell_caught_up(config: &Config, caught_up: &CaughtUp) -> Result<u8, Failure> {
     say("Stopped", &accounting(&caught_up.summary.accounting));
     if caught_up.left == 0 {
-        return exit_code::OK;
+        return Ok(exit_code::OK);
+    }
+    if caught_up.summary.sink_failing {
+        return Err(Failure::new(
+            exit_code::SINK,
+            format!(
+                "sink `{}` is full or fails: {} offsets left",
+                config.sqlite.display(),
+                grouped(caught_up.left)
+            ),
+            Some(
+                "check the disk and its room, then start again: what is not in the sink is read again",
+            ),
+        ));
     }
     say(
         "Incomplete",
@@ -133,7 +146,7 @@ fn tell_caught_up(caught_up: &CaughtUp) -> u8 {
             grouped(caught_up.left)
         ),
     );
-    exit_code::INCOMPLETE
+    Ok(exit_code::INCOMPLETE)
 }
 
 /// A worker without a name of its own is called after its process.

@@ -168,7 +168,9 @@ impl<S: Sink> Worker<'_, '_, S> {
                 return Ok(());
             }
         };
-        self.sink_is_well();
+        if !self.sink_commit_failing {
+            self.sink_is_well();
+        }
         for (id, claim) in ids.into_iter().zip(claims) {
             if let Some(line) = self.lines.get_mut(id) {
                 line.state = State::Claimed {

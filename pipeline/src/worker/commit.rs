@@ -59,11 +59,13 @@ impl<S: Sink> Worker<'_, '_, S> {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(error @ SinkError::Failed { .. }) => {
+                    self.sink_commit_failing = true;
                     self.bear_with_sink(error)?;
                     self.drop_batch_in_doubt();
                     break;
                 }
                 Err(full @ SinkError::Full { .. }) => {
+                    self.sink_commit_failing = true;
                     if started.elapsed() >= bound {
                         return Err(full.into());
                     }

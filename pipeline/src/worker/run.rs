@@ -29,6 +29,8 @@ pub struct Summary {
     pub accounting: Accounting,
     /// Its sink commits.
     pub sink_commits: u64,
+    /// At its end the sink was full or failed.
+    pub sink_failing: bool,
 }
 
 /// Runs one worker until `shutdown` is ready, or something can't go on. It finishes its batch or
@@ -76,6 +78,7 @@ pub async fn run(
         positions_in_doubt: false,
         lag: LagWatch::new(config),
         sink_failing_since: None,
+        sink_commit_failing: false,
         summary: Summary::default(),
     };
     worker.run().await
@@ -99,6 +102,8 @@ pub(super) struct Worker<'c, 'f, S> {
     pub(super) lag: LagWatch,
     /// Since when the sink has been full or has failed.
     pub(super) sink_failing_since: Option<Instant>,
+    /// It was a sink commit that failed: a claim, which writes little, does not show that it works.
+    pub(super) sink_commit_failing: bool,
     pub(super) summary: Summary,
 }
 
@@ -107,6 +112,7 @@ impl<S: Sink> Worker<'_, '_, S> {
         let worked = self.work().await;
         let left = self.leave(worked.is_ok()).await;
         worked.and(left)?;
+        self.summary.sink_failing = self.sink_failing_since.is_some();
         Ok(self.summary)
     }
 

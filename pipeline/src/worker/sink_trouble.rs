@@ -20,6 +20,7 @@ pub(super) const SINK_RETRY: Duration = Duration::from_secs(1);
 impl<S: Sink> Worker<'_, '_, S> {
     /// The sink did as asked.
     pub(super) fn sink_is_well(&mut self) {
+        self.sink_commit_failing = false;
         if let Some(since) = self.sink_failing_since.take() {
             let lasted_ms = since.elapsed().as_millis();
             tracing::info!(lasted_ms, "sink works again");
