@@ -23,13 +23,34 @@ const SERVED: &[(ApiKey, VersionRange)] = &[
     (ApiKey::ApiVersions, versions(0, 4)),
     (ApiKey::CreateTopics, versions(2, 7)),
     (ApiKey::DeleteTopics, versions(1, 6)),
+    (ApiKey::DeleteRecords, versions(0, 2)),
+    (ApiKey::InitProducerId, versions(0, 5)),
     (ApiKey::OffsetForLeaderEpoch, versions(2, 4)),
+    // Version 5 of EndTxn and TxnOffsetCommit is transaction version 2 of KIP-890, which a client
+    // uses only where the feature is finalized.
+    (ApiKey::AddPartitionsToTxn, versions(0, 5)),
+    (ApiKey::AddOffsetsToTxn, versions(0, 4)),
+    (ApiKey::EndTxn, versions(0, 4)),
+    (ApiKey::TxnOffsetCommit, versions(0, 4)),
+    (ApiKey::DescribeConfigs, versions(1, 4)),
+    (ApiKey::AlterConfigs, versions(0, 2)),
+    (ApiKey::CreatePartitions, versions(0, 3)),
     (ApiKey::DeleteGroups, versions(0, 2)),
+    (ApiKey::IncrementalAlterConfigs, versions(0, 1)),
+    (ApiKey::OffsetDelete, versions(0, 0)),
     (ApiKey::DescribeCluster, versions(0, 2)),
+    (ApiKey::ConsumerGroupHeartbeat, versions(0, 1)),
+    (ApiKey::ConsumerGroupDescribe, versions(0, 1)),
 ];
 
 const fn versions(min: i16, max: i16) -> VersionRange {
     VersionRange { min, max }
+}
+
+/// Every served request.
+#[cfg(test)]
+pub(crate) fn advertised_keys() -> impl Iterator<Item = ApiKey> {
+    SERVED.iter().map(|(key, _)| *key)
 }
 
 /// The versions in which a request is served; `None` if it isn't.

@@ -16,6 +16,7 @@ use crate::partition_log::PartitionLog;
 use crate::request::{Output, Request};
 use crate::requester::ConnectionId;
 use crate::topics::{Topic, TopicPartition};
+use crate::transactions_topic::TransactionsTopic;
 
 /// Apache Kafka as a state machine: requests and the passing of time go in, responses come out.
 ///
@@ -27,6 +28,7 @@ pub struct Cluster {
     pub(crate) state: ClusterState,
     pub(crate) brokers: BTreeMap<BrokerId, Broker>,
     pub(crate) offsets_topic: OffsetsTopic,
+    pub(crate) transactions_topic: TransactionsTopic,
     /// Connections whose next request, if any, may be handled.
     ready: VecDeque<(BrokerId, ConnectionId)>,
     outputs: Vec<Output>,
@@ -36,10 +38,12 @@ impl Cluster {
     /// A cluster whose brokers are all up, without topics.
     pub fn new(config: ClusterConfig) -> Self {
         let brokers = config.brokers.iter();
-        let brokers = brokers.map(|broker| (broker.id, Broker::new(&config.settings)));
+        let brokers =
+            brokers.map(|broker| (broker.id, Broker::new(&config.settings, Duration::ZERO)));
         Self {
             brokers: brokers.collect(),
             offsets_topic: OffsetsTopic::default(),
+            transactions_topic: TransactionsTopic::default(),
             state: ClusterState::new(config),
             ready: VecDeque::new(),
             outputs: Vec::new(),
@@ -63,23 +67,43 @@ impl Cluster {
 
     /// Runs every timer that is due.
     pub fn tick(&mut self, now: Now) -> Vec<Output> {
-        for broker in self.running() {
+        self.tick_brokers(now, |_| true)
+    }
+
+    /// As [`tick`](Self::tick), the timers of these brokers only: those whose processes run.
+    pub fn tick_brokers(&mut self, now: Now, ticks: impl Fn(BrokerId) -> bool) -> Vec<Output> {
+        self.tick_replication(now, &ticks);
+        for broker in self.running().into_iter().filter(|id| ticks(*id)) {
             self.expire_fetches(now, broker);
+            self.expire_produces(now, broker);
             self.tick_coordinator(now, broker);
+            self.tick_transactions(now, broker);
+            self.clean_logs_if_due(now, broker);
         }
         self.settle(now)
     }
 
-    /// When [`tick`](Self::tick) is to be called, in monotonic time; `None` while nothing waits.
+    /// When [`tick`](Self::tick) is to be called, in monotonic time; `None` while no broker runs.
     pub fn next_timer(&self) -> Option<Duration> {
+        self.next_timer_of(|_| true)
+    }
+
+    /// As [`next_timer`](Self::next_timer), of these brokers only.
+    pub fn next_timer_of(&self, ticks: impl Fn(BrokerId) -> bool) -> Option<Duration> {
         let next = |broker: &Broker| {
             let fetch = broker.fetches.next_deadline();
             fetch
                 .into_iter()
                 .chain(broker.coordinator.next_timer())
+                .chain(broker.produces.next_deadline())
+                .chain(broker.transactions.next_timer())
+                .chain([broker.next_log_cleanup])
                 .min()
         };
-        self.brokers.values().filter_map(next).min()
+        let ticking = self.brokers.iter().filter(|(id, _)| ticks(**id));
+        let of_brokers = ticking.filter_map(|(_, broker)| next(broker)).min()?;
+        let replication = self.state.replication.next(&ticks);
+        Some(replication.map_or(of_brokers, |at| at.min(of_brokers)))
     }
 
     /// Forgets a connection that has ended: its client, the network or an
@@ -92,6 +116,7 @@ impl Cluster {
     ) -> Vec<Output> {
         if let Some(running) = self.brokers.get_mut(&broker) {
             running.fetches.take(connection);
+            running.produces.take(connection);
             running.connections.remove(&connection);
         }
         self.settle(now)
@@ -112,29 +137,42 @@ impl Cluster {
     /// Stops a broker as if it were killed: its connections close, what was parked is gone, its
     /// logs stay. Nothing happens if it is down already.
     pub fn stop_broker(&mut self, now: Now, broker: BrokerId) -> Vec<Output> {
+        self.take_down(now, broker);
+        self.settle(now)
+    }
+
+    pub(crate) fn take_down(&mut self, now: Now, broker: BrokerId) {
         let Some(stopped) = self.brokers.remove(&broker) else {
-            return Vec::new();
+            return;
         };
         self.state.alive.remove(&broker);
         self.state.bump_leader_epochs(broker);
+        self.state.expect_back(now.monotonic, broker);
         self.state.events.push(Event::BrokerStopped { broker });
         for connection in stopped.connections.into_keys() {
             self.outputs.push(Output::CloseConnection { connection });
         }
-        self.settle(now)
     }
 
-    /// Starts a broker that was stopped: it leads its partitions again, at the next leader epoch.
+    /// Starts a broker that was stopped: it leads again, at the next leader epoch, what it has to
+    /// itself, and what no other replica leads. Whoever returns before the controller has given it up
+    /// is given up now: it comes as another incarnation.
     pub fn start_broker(&mut self, now: Now, broker: BrokerId) -> Vec<Output> {
         if self.brokers.contains_key(&broker) || self.state.broker_config(broker).is_none() {
             return Vec::new();
         }
+        if self.state.replication.fencings.contains_key(&broker) {
+            self.fence(now, broker);
+        }
         self.state.alive.insert(broker);
+        self.state.open_log_dirs(broker);
         self.state.bump_leader_epochs(broker);
-        let started = Broker::new(&self.state.config.settings);
+        let started = Broker::new(&self.state.config.settings, now.monotonic);
         self.brokers.insert(broker, started);
         self.state.events.push(Event::BrokerStarted { broker });
+        self.rejoin(now, broker);
         self.load_coordinator(now, broker);
+        self.load_transactions(now, broker);
         self.settle(now)
     }
 
@@ -170,6 +208,12 @@ impl Cluster {
         Some(&partition.log)
     }
 
+    /// The offset up to which every transaction in a partition has ended.
+    pub fn last_stable_offset(&self, topic: &str, partition: i32) -> Option<i64> {
+        let partition = self.topic(topic)?.partition(partition)?;
+        Some(partition.last_stable_offset())
+    }
+
     /// Handles whatever has become possible, and hands out what there is to send.
     pub(crate) fn settle(&mut self, now: Now) -> Vec<Output> {
         while let Some((broker, connection)) = self.ready.pop_front() {
@@ -178,6 +222,7 @@ impl Cluster {
             if let Some(request) = order.and_then(|order| order.next()) {
                 self.dispatch(now, broker, request);
             }
+            self.halt_brokers(now);
         }
         std::mem::take(&mut self.outputs)
     }
@@ -244,6 +289,7 @@ impl Cluster {
     pub(crate) fn close(&mut self, broker: BrokerId, connection: ConnectionId, reason: String) {
         if let Some(running) = self.brokers.get_mut(&broker) {
             running.fetches.take(connection);
+            running.produces.take(connection);
             running.connections.entry(connection).or_default().close();
         }
         self.state.events.push(Event::ConnectionRefused {

@@ -1,6 +1,10 @@
 //! Between the brokers and their group coordinators: requests in, responses and records out.
 
-use kafka_protocol::messages::RequestKind;
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::{RequestKind, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use crate::cluster::Cluster;
 use crate::cluster_state::{CatalogOf, offsets_topic_name};
@@ -10,6 +14,7 @@ use crate::group_id;
 use crate::now::Now;
 use crate::request::Output;
 use crate::requester::Requester;
+use crate::transaction::TransactionMarker;
 
 impl Cluster {
     /// Hands a request to the broker's group coordinator.
@@ -21,6 +26,12 @@ impl Cluster {
         request: RequestKind,
     ) {
         let connection = from.connection;
+        if let RequestKind::TxnOffsetCommit(commit) = &request
+            && let Err(error) = self.verify_offset_commit(commit)
+        {
+            let body = refuse_offset_commit(commit, error).into();
+            return self.respond(broker, connection, from.correlation_id, body);
+        }
         let Ok(request) = GroupRequest::try_from(request) else {
             let reason = "a request that nothing here answers".to_owned();
             return self.close(broker, connection, reason);
@@ -32,6 +43,23 @@ impl Cluster {
         let catalog = CatalogOf { state, broker };
         let outputs = running.coordinator.handle(now, from, request, &catalog);
         self.apply(broker, outputs);
+    }
+
+    /// Commits or drops a transaction's pending offsets in a partition of `__consumer_offsets`.
+    pub(crate) fn end_pending_offsets(
+        &mut self,
+        now: Now,
+        leader: BrokerId,
+        offsets_partition: i32,
+        marker: &TransactionMarker,
+    ) {
+        if let Some(running) = self.brokers.get_mut(&leader) {
+            let (producer_id, committed) = (marker.producer_id, marker.committed);
+            let coordinator = &mut running.coordinator;
+            let outputs =
+                coordinator.end_transaction(now, offsets_partition, producer_id, committed);
+            self.apply(leader, outputs);
+        }
     }
 
     /// Runs the coordinator's timers that are due.
@@ -117,4 +145,22 @@ impl Cluster {
             }
         }
     }
+}
+
+/// The same error for every partition.
+fn refuse_offset_commit(
+    request: &TxnOffsetCommitRequest,
+    error: ResponseError,
+) -> TxnOffsetCommitResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            TxnOffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(error.code())
+        });
+        TxnOffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(partitions.collect())
+    });
+    TxnOffsetCommitResponse::default().with_topics(topics.collect())
 }

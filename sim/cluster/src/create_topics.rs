@@ -1,5 +1,7 @@
 //! CreateTopics.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{
@@ -10,6 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::cluster_state::ClusterState;
 use crate::config::BrokerId;
+use crate::refusal::Refusal;
 use crate::topic_config::TopicConfig;
 use crate::topic_name;
 use crate::topics::Topic;
@@ -18,10 +21,7 @@ use crate::topics::Topic;
 const DYNAMIC_TOPIC_CONFIG: i8 = 1;
 
 /// `ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`.
-const PARTITIONS_PER_REQUEST_MAX: i64 = 10_000;
-
-/// Error code and the text that goes with it.
-type Refusal = (ResponseError, String);
+pub(crate) const PARTITIONS_PER_REQUEST_MAX: i64 = 10_000;
 
 /// What a valid request asks for.
 struct Plan {
@@ -31,10 +31,10 @@ struct Plan {
 
 /// Where the partitions shall live.
 enum Layout {
-    /// That many, spread over the brokers.
-    Spread(i32),
-    /// Partition `i` on the `i`-th broker named.
-    Assigned(Vec<BrokerId>),
+    /// That many, with so many replicas each, spread over the brokers.
+    Spread(i32, usize),
+    /// Partition `i` on the `i`-th brokers named.
+    Assigned(Vec<Vec<BrokerId>>),
 }
 
 /// Creates each topic that can be created (`ReplicationControlManager.createTopics`).
@@ -72,11 +72,15 @@ fn answer(
         }
     };
     if version >= 5 {
-        result.num_partitions = match &plan.layout {
-            Layout::Spread(count) => *count,
-            Layout::Assigned(brokers) => brokers.len() as i32,
+        let (partitions, replicas) = match &plan.layout {
+            Layout::Spread(count, replicas) => (*count, *replicas),
+            Layout::Assigned(brokers) => {
+                let replicas = brokers.first().map_or(0, Vec::len);
+                (brokers.len() as i32, replicas)
+            }
         };
-        result.replication_factor = 1;
+        result.num_partitions = partitions;
+        result.replication_factor = replicas as i16;
         result.configs = Some(configs(&plan.config));
     }
     if !request.validate_only {
@@ -118,7 +122,7 @@ fn check_request(
 fn create<'a>(state: &'a mut ClusterState, wanted: &CreatableTopic, plan: Plan) -> &'a Topic {
     let name = wanted.name.clone();
     match plan.layout {
-        Layout::Spread(count) => state.create_topic(name, plan.config, count),
+        Layout::Spread(count, replicas) => state.create_topic(name, plan.config, count, replicas),
         Layout::Assigned(brokers) => state.create_topic_at(name, plan.config, &brokers),
     }
 }
@@ -139,7 +143,10 @@ fn plan(state: &ClusterState, wanted: &CreatableTopic) -> Result<Plan, Refusal> 
         return Err((ResponseError::InvalidTopicException, text));
     }
     let layout = if wanted.assignments.is_empty() {
-        Layout::Spread(partition_count(state, wanted)?)
+        Layout::Spread(
+            partition_count(state, wanted)?,
+            replication_factor(state, wanted)?,
+        )
     } else {
         Layout::Assigned(assigned_brokers(state, wanted)?)
     };
@@ -161,21 +168,35 @@ fn partition_count(state: &ClusterState, wanted: &CreatableTopic) -> Result<i32,
         let text = "number of partitions was set to an invalid non-positive value".to_owned();
         return Err((ResponseError::InvalidPartitions, text));
     }
-    if !matches!(wanted.replication_factor, -1 | 1) {
-        let text = format!(
-            "replication factor {} is not supported by this cluster, only 1",
-            wanted.replication_factor
-        );
-        return Err((ResponseError::InvalidReplicationFactor, text));
-    }
     Ok(count)
 }
 
-/// The brokers of a manual assignment: every partition once, counted from 0, one replica each.
+/// Replicas of each partition, each on another broker that is up.
+fn replication_factor(state: &ClusterState, wanted: &CreatableTopic) -> Result<usize, Refusal> {
+    let invalid = |text: String| (ResponseError::InvalidReplicationFactor, text);
+    let wanted = match wanted.replication_factor {
+        -1 => state.config.settings.default_replication_factor,
+        1.. => usize::from(wanted.replication_factor.unsigned_abs()),
+        _ => {
+            let text = "replication factor must be larger than 0, or -1 for the broker's default";
+            return Err(invalid(text.to_owned()));
+        }
+    };
+    let up = state.alive.len();
+    if wanted > up {
+        return Err(invalid(format!(
+            "replication factor {wanted} needs as many brokers, and {up} can be used"
+        )));
+    }
+    Ok(wanted)
+}
+
+/// The brokers of a manual assignment: every partition once, counted from 0, all with as many
+/// replicas.
 fn assigned_brokers(
     state: &ClusterState,
     wanted: &CreatableTopic,
-) -> Result<Vec<BrokerId>, Refusal> {
+) -> Result<Vec<Vec<BrokerId>>, Refusal> {
     if wanted.num_partitions != -1 || wanted.replication_factor != -1 {
         let text = "a manual assignment excludes partition count and replication factor";
         return Err((ResponseError::InvalidRequest, text.to_owned()));
@@ -190,17 +211,38 @@ fn assigned_brokers(
                 "partitions should be a consecutive 0-based integer sequence".to_owned(),
             ));
         };
-        let [broker] = assignment.broker_ids[..] else {
-            return Err(invalid(format!(
-                "partition {index} needs exactly one replica"
-            )));
-        };
-        if !state.alive.contains(&broker.0) {
-            return Err(invalid(format!("broker {} is not available", broker.0)));
-        }
-        *slot = Some(broker.0);
+        *slot = Some(assigned_replicas(state, &assignment.broker_ids).map_err(invalid)?);
     }
-    Ok(brokers.into_iter().flatten().collect())
+    let brokers: Vec<Vec<BrokerId>> = brokers.into_iter().flatten().collect();
+    if brokers
+        .iter()
+        .any(|replicas| replicas.len() != brokers[0].len())
+    {
+        return Err(invalid(
+            "partitions differ in their number of replicas".to_owned(),
+        ));
+    }
+    Ok(brokers)
+}
+
+/// The brokers of one partition's manual assignment. The error says why they can't be
+/// (`ReplicationControlManager.validateManualPartitionAssignment`).
+pub(crate) fn assigned_replicas(
+    state: &ClusterState,
+    brokers: &[kafka_protocol::messages::BrokerId],
+) -> Result<Vec<BrokerId>, String> {
+    let replicas: Vec<BrokerId> = brokers.iter().map(|broker| broker.0).collect();
+    let once: BTreeSet<BrokerId> = replicas.iter().copied().collect();
+    if replicas.is_empty() {
+        return Err("a partition needs a replica".to_owned());
+    }
+    if once.len() < replicas.len() {
+        return Err("a broker can hold only one replica of a partition".to_owned());
+    }
+    match once.iter().find(|id| !state.alive.contains(id)) {
+        Some(down) => Err(format!("broker {down} is not available")),
+        None => Ok(replicas),
+    }
 }
 
 fn configs(config: &TopicConfig) -> Vec<CreatableTopicConfigs> {

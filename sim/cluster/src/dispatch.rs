@@ -6,13 +6,18 @@ use kafka_protocol::messages::{
 use std::time::Duration;
 
 use crate::cluster::Cluster;
+use crate::cluster_state::ClusterState;
 use crate::config::BrokerId;
+use crate::fetch::ParkedFetch;
 use crate::now::Now;
+use crate::parked_produce::ParkedProduce;
 use crate::request::{Request, api_key};
 use crate::requester::{ConnectionId, Requester};
+use crate::topics::TopicPartition;
 use crate::{
-    api_versions, create_topics, delete_topics, describe_cluster, fetch, find_coordinator,
-    list_offsets, metadata, offset_for_leader_epoch, produce,
+    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics,
+    describe_cluster, describe_configs, fetch, find_coordinator, init_producer_id, list_offsets,
+    metadata, offset_for_leader_epoch, produce, transacting,
 };
 
 impl Cluster {
@@ -62,13 +67,28 @@ impl Cluster {
                 find_coordinator::handle(state, version, &body).into()
             }
             RequestKind::CreateTopics(body) => create_topics::handle(state, version, &body).into(),
+            RequestKind::CreatePartitions(body) => create_partitions::handle(state, &body).into(),
+            RequestKind::InitProducerId(body) if body.transactional_id.is_none() => {
+                init_producer_id::handle(state).into()
+            }
+            RequestKind::DeleteRecords(body) => delete_records::handle(state, broker, &body).into(),
             RequestKind::OffsetForLeaderEpoch(body) => {
                 offset_for_leader_epoch::handle(state, broker, &body).into()
             }
             RequestKind::DescribeCluster(body) => {
                 describe_cluster::handle(state, version, &body).into()
             }
-            group => return self.coordinate(now, broker, from, group),
+            RequestKind::DescribeConfigs(body) => {
+                describe_configs::handle(state, broker, version, &body).into()
+            }
+            RequestKind::AlterConfigs(body) => alter_configs::replace(state, broker, &body).into(),
+            RequestKind::IncrementalAlterConfigs(body) => {
+                alter_configs::alter(state, broker, &body).into()
+            }
+            other => match self.transact(now, broker, &from, other) {
+                Ok(()) => return,
+                Err(group) => return self.coordinate(now, broker, from, *group),
+            },
         };
         self.respond(broker, connection, from.correlation_id, response);
     }
@@ -83,7 +103,13 @@ impl Cluster {
         request: ProduceRequest,
     ) {
         let acks = request.acks;
-        let produced = produce::handle(&mut self.state, now, broker, version, request);
+        let timeout_ms = u64::try_from(request.timeout_ms).unwrap_or(0);
+        let timeout = Duration::from_millis(timeout_ms);
+        let brokers = &self.brokers;
+        let verify = |state: &ClusterState, id: &str, producer, partition: &TopicPartition| {
+            transacting::verify(state, brokers, id, producer, partition)
+        };
+        let produced = produce::handle(&mut self.state, now, broker, version, request, &verify);
         match produced.first_error {
             Some(error) if acks == 0 => {
                 self.close(
@@ -94,6 +120,19 @@ impl Cluster {
             }
             None if acks == 0 => {
                 self.finish(broker, from.connection, from.correlation_id);
+            }
+            _ if !produced.uncommitted.is_empty() => {
+                let waits = produced.uncommitted.iter();
+                let partitions = waits.map(|wait| wait.partition.clone()).collect();
+                let parked = ParkedProduce {
+                    response: produced.response,
+                    waits: produced.uncommitted,
+                };
+                if let Some(running) = self.brokers.get_mut(&broker) {
+                    let deadline = now.monotonic + timeout;
+                    let produces = &mut running.produces;
+                    produces.park(from.connection, parked, partitions, deadline);
+                }
             }
             _ => self.respond(
                 broker,
@@ -132,7 +171,8 @@ impl Cluster {
         let partitions = fetch::partitions(&self.state, version, &request);
         if let Some(running) = self.brokers.get_mut(&broker) {
             let fetches = &mut running.fetches;
-            fetches.park(from.connection, version, request, partitions, deadline);
+            let parked = ParkedFetch { version, request };
+            fetches.park(from.connection, parked, partitions, deadline);
         }
     }
 

@@ -1,10 +1,12 @@
 //! What happened inside the cluster, for traces, checkers and tools.
 
+use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
 use crate::config::BrokerId;
 use crate::group_state::GroupState;
 use crate::requester::ConnectionId;
+use crate::transaction::TransactionState;
 
 /// Something the cluster did. Events come in the order in which they happened and influence
 /// nothing.
@@ -15,6 +17,13 @@ pub enum Event {
         /// The topic.
         topic: String,
         /// Its number of partitions.
+        partitions: i32,
+    },
+    /// A topic was given more partitions.
+    PartitionsCreated {
+        /// The topic.
+        topic: String,
+        /// How many it has now.
         partitions: i32,
     },
     /// A topic and its records were deleted.
@@ -36,6 +45,35 @@ pub enum Event {
         records: i32,
         /// Size of the batch on the wire and on disk.
         bytes: usize,
+        /// Consumers can read it already: there is no other replica that must have it. Otherwise
+        /// [`Event::HighWatermarkMoved`] tells when.
+        committed: bool,
+    },
+    /// A log's start moved forward: what is before it can no longer be read.
+    LogStartOffsetMoved {
+        /// The partition's leader.
+        broker: BrokerId,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The start before.
+        from: i64,
+        /// The start after.
+        to: i64,
+        /// Why, in words for people: a setting or a request.
+        reason: &'static str,
+    },
+    /// Segments of a log were deleted; what they held is gone for good.
+    SegmentsDeleted {
+        /// The partition's leader.
+        broker: BrokerId,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Their record batches, in offset order.
+        batches: Vec<Bytes>,
     },
     /// A group changed state.
     GroupStateChanged {
@@ -124,12 +162,87 @@ pub enum Event {
         /// The answer.
         error: ResponseError,
     },
-    /// A broker went down; its partitions have no leader.
+    /// A transactional id changed state, or got a producer of another epoch.
+    TransactionStateChanged {
+        /// The transactional id.
+        transactional_id: String,
+        /// The state before.
+        from: TransactionState,
+        /// The state after.
+        to: TransactionState,
+        /// Its producer id.
+        producer_id: i64,
+        /// Its producer's epoch after the change.
+        producer_epoch: i16,
+        /// Why, in words for people.
+        reason: String,
+    },
+    /// A marker that ends a transaction was appended to one of its partitions.
+    TransactionMarkerAppended {
+        /// The partition's leader.
+        broker: BrokerId,
+        /// The transactional id.
+        transactional_id: String,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Offset of the marker.
+        offset: i64,
+        /// The transaction's producer.
+        producer_id: i64,
+        /// Whether the transaction commits.
+        committed: bool,
+    },
+    /// A partition with several replicas has another leader, or the same one in another epoch.
+    LeaderElected {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The leader; -1 if there is none.
+        leader: BrokerId,
+        /// Its epoch.
+        leader_epoch: i32,
+        /// It was not in sync: what it lacks is lost.
+        unclean: bool,
+    },
+    /// More of a partition with several replicas is committed.
+    HighWatermarkMoved {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Consumers can read up to here.
+        high_watermark: i64,
+    },
+    /// The in-sync replicas of a partition changed.
+    InSyncReplicasChanged {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// They are these.
+        in_sync: Vec<BrokerId>,
+    },
+    /// A broker went down; its partitions have no leader, those with other replicas for a while.
     BrokerStopped {
         /// The broker.
         broker: BrokerId,
     },
-    /// A broker came up and leads its partitions again, at a higher leader epoch.
+    /// A log dir of a broker failed: its partitions have no leader until the broker starts again.
+    LogDirFailed {
+        /// The broker.
+        broker: BrokerId,
+        /// The directory's index in `log.dirs`.
+        log_dir: usize,
+    },
+    /// A broker ended itself: its last log dir, or the one with the metadata log, has failed.
+    BrokerHalted {
+        /// The broker.
+        broker: BrokerId,
+    },
+    /// A broker came up. It leads at a higher epoch what no other broker leads.
     BrokerStarted {
         /// The broker.
         broker: BrokerId,

@@ -4,14 +4,23 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::FetchPartition;
 use kafka_protocol::messages::fetch_response::{
-    EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
 use kafka_protocol::messages::{FetchRequest, FetchResponse, TopicName};
 
 use crate::cluster_state::ClusterState;
 use crate::config::BrokerId;
 use crate::current_leader;
-use crate::topics::{Partition, TopicPartition};
+use crate::record_batch;
+use crate::topics::{Partition, READ_COMMITTED, TopicPartition};
+
+/// A long poll that is not yet answered (`DelayedFetch`).
+#[derive(Debug)]
+pub(crate) struct ParkedFetch {
+    pub(crate) version: i16,
+    pub(crate) request: FetchRequest,
+}
 
 /// What one pass over the requested partitions found.
 pub(crate) struct FetchRead {
@@ -48,7 +57,18 @@ pub(crate) fn read(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for wanted in &topic.partitions {
             let outcome = match &name {
-                Ok(name) => read_partition(state, broker, name, wanted, budget, found.bytes == 0),
+                Ok(name) => {
+                    let first_whatever_size = found.bytes == 0;
+                    read_partition(
+                        state,
+                        broker,
+                        request,
+                        name,
+                        wanted,
+                        budget,
+                        first_whatever_size,
+                    )
+                }
                 Err(error) => Err(*error),
             };
             if let Ok(data) = &outcome {
@@ -94,7 +114,7 @@ pub(crate) fn is_satisfied(
             let limit = usize::try_from(wanted.partition_max_bytes).unwrap_or(0);
             let available = state
                 .led_partition(broker, &name, wanted.partition, wanted.current_leader_epoch)
-                .and_then(|partition| partition.log.bytes_available(wanted.fetch_offset, limit));
+                .and_then(|partition| available(partition, request, wanted.fetch_offset, limit));
             match available {
                 Ok(available) => bytes += available,
                 Err(_) => return true,
@@ -132,9 +152,27 @@ pub(crate) fn min_bytes(state: &ClusterState, request: &FetchRequest) -> usize {
     wanted.min(max_bytes(state, request))
 }
 
+/// How many bytes, up to `limit`, a fetch from `offset` could return.
+fn available(
+    partition: &Partition,
+    request: &FetchRequest,
+    offset: i64,
+    limit: usize,
+) -> Result<usize, ResponseError> {
+    let log = &partition.log;
+    let end = partition.end_offset_for(request.isolation_level);
+    if end == log.log_end_offset() {
+        return log.bytes_available(offset, limit);
+    }
+    let from_offset = log.bytes_available(offset, usize::MAX)?;
+    let from_end = log.bytes_available(end, usize::MAX)?;
+    Ok(from_offset.saturating_sub(from_end).min(limit))
+}
+
 fn read_partition(
     state: &ClusterState,
     broker: BrokerId,
+    request: &FetchRequest,
     name: &TopicName,
     wanted: &FetchPartition,
     budget: usize,
@@ -142,11 +180,11 @@ fn read_partition(
 ) -> Result<PartitionData, ResponseError> {
     let partition =
         state.led_partition(broker, name, wanted.partition, wanted.current_leader_epoch)?;
-    let end = partition.log.log_end_offset();
     let mut data = PartitionData::default()
         .with_partition_index(wanted.partition)
-        .with_high_watermark(end)
-        .with_last_stable_offset(end)
+        .with_high_watermark(partition.high_watermark())
+        .with_last_stable_offset(partition.last_stable_offset())
+        .with_aborted_transactions(None)
         .with_log_start_offset(partition.log.log_start_offset())
         .with_preferred_read_replica((-1).into());
     if let Some(diverging) = diverging_epoch(partition, wanted)? {
@@ -159,8 +197,38 @@ fn read_partition(
         partition
             .log
             .read(wanted.fetch_offset, limit.min(budget), first_whatever_size)?;
-    data.records = Some(records);
+    data.records = Some(
+        match partition.high_watermark() < partition.log.log_end_offset() {
+            true => record_batch::batches_below(&records, partition.high_watermark()),
+            false => records,
+        },
+    );
+    if request.isolation_level == READ_COMMITTED {
+        keep_committed(partition, wanted.fetch_offset, &mut data);
+    }
     Ok(data)
+}
+
+/// Cuts the records at the last stable offset, and names the aborted transactions among them.
+fn keep_committed(partition: &Partition, offset: i64, data: &mut PartitionData) {
+    data.aborted_transactions = Some(Vec::new());
+    let transactions = partition.producers.transactions();
+    if transactions.is_empty() {
+        return;
+    }
+    let Some(records) = &mut data.records else {
+        return;
+    };
+    *records = record_batch::batches_below(records, partition.last_stable_offset());
+    let Some(end) = record_batch::end_offset(records) else {
+        return;
+    };
+    let aborted = transactions.aborted_between(offset, end).map(|aborted| {
+        AbortedTransaction::default()
+            .with_producer_id(aborted.producer_id.into())
+            .with_first_offset(aborted.first_offset)
+    });
+    data.aborted_transactions = Some(aborted.collect());
 }
 
 /// Where the client's log and this one part ways, if the epoch it last fetched says so (KIP-595).

@@ -1,18 +1,18 @@
-//! FindCoordinator: which broker coordinates a group.
+//! FindCoordinator: which broker coordinates a group or a transactional id.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use crate::cluster_state::{ClusterState, offsets_topic_name};
+use crate::cluster_state::{ClusterState, offsets_topic_name, transactions_topic_name};
 use crate::metadata;
 
 const KEY_TYPE_GROUP: i8 = 0;
 const KEY_TYPE_TRANSACTION: i8 = 1;
 
-/// Answers FindCoordinator. The first request of a cluster's life creates `__consumer_offsets`
-/// and is answered COORDINATOR_NOT_AVAILABLE, as is any while the coordinator is down.
+/// Answers FindCoordinator. The first request of a cluster's life creates `__consumer_offsets` or
+/// `__transaction_state` and is answered COORDINATOR_NOT_AVAILABLE, as is any while the coordinator is down.
 pub(crate) fn handle(
     state: &mut ClusterState,
     version: i16,
@@ -45,28 +45,25 @@ fn find(state: &mut ClusterState, key_type: i8, key: &StrBytes) -> Coordinator {
             .with_error_code(error.code())
             .with_error_message(Some(StrBytes::from_static_str(text)))
     };
-    match key_type {
-        KEY_TYPE_GROUP => {}
-        KEY_TYPE_TRANSACTION => {
-            let text = "transactions are not supported by this cluster";
-            return refused(ResponseError::UnsupportedVersion, text);
-        }
+    let topic = match key_type {
+        KEY_TYPE_GROUP => offsets_topic_name(),
+        KEY_TYPE_TRANSACTION => transactions_topic_name(),
         _ => {
             return refused(
                 ResponseError::InvalidRequest,
                 "unknown coordinator key type",
             );
         }
-    }
+    };
     let unavailable = refused(
         ResponseError::CoordinatorNotAvailable,
         "the coordinator is not available",
     );
-    if state.topics.get(&offsets_topic_name()).is_none() {
-        metadata::auto_create_topic(state, offsets_topic_name());
+    if state.topics.get(&topic).is_none() {
+        metadata::auto_create_topic(state, topic);
         return unavailable;
     }
-    let coordinator = state.group_coordinator(key);
+    let coordinator = state.coordinator(&topic, key);
     match coordinator.and_then(|id| state.broker_config(id)) {
         Some(broker) => answer
             .with_node_id(broker.id.into())

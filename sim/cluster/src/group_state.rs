@@ -1,16 +1,21 @@
-//! The states of a classic consumer group.
+//! The states of a group.
 
 use std::fmt;
 
-/// A classic group's state, by Kafka's names (`ClassicGroupState.java`).
+/// A group's state, by Kafka's names (`ClassicGroupState.java`, `ConsumerGroupState` in
+/// `ConsumerGroup.java`). Empty, Stable and Dead are states of both protocols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupState {
     /// No members; may hold offsets.
     Empty,
-    /// Waiting for the members to (re)join.
+    /// Classic: waiting for the members to (re)join.
     PreparingRebalance,
-    /// Waiting for the leader's assignment.
+    /// Classic: waiting for the leader's assignment.
     CompletingRebalance,
+    /// Consumer protocol: the target assignment of the present group epoch is not made yet.
+    Assigning,
+    /// Consumer protocol: members are on their way to the target assignment.
+    Reconciling,
     /// Every member has its assignment.
     Stable,
     /// Removed, or about to be.
@@ -24,6 +29,8 @@ impl GroupState {
             Self::Empty => "Empty",
             Self::PreparingRebalance => "PreparingRebalance",
             Self::CompletingRebalance => "CompletingRebalance",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
             Self::Stable => "Stable",
             Self::Dead => "Dead",
         }

@@ -18,8 +18,7 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 
-/// Answers ListOffsets. With one replica, isolation level does not matter: the last stable
-/// offset is the log's end.
+/// Answers ListOffsets. For readers of committed records the log ends at the last stable offset.
 pub(crate) fn handle(
     state: &ClusterState,
     broker: BrokerId,
@@ -30,7 +29,8 @@ pub(crate) fn handle(
         let partitions = topic.partitions.iter().map(|wanted| {
             let answer = ListOffsetsPartitionResponse::default()
                 .with_partition_index(wanted.partition_index);
-            match find(state, broker, version, &topic.name, wanted) {
+            let isolation_level = request.isolation_level;
+            match find(state, broker, version, isolation_level, &topic.name, wanted) {
                 Ok((found, leader_epoch)) => answer
                     .with_timestamp(found.timestamp_ms)
                     .with_offset(found.offset)
@@ -52,6 +52,7 @@ fn find(
     state: &ClusterState,
     broker: BrokerId,
     version: i16,
+    isolation_level: i8,
     topic: &TopicName,
     wanted: &ListOffsetsPartition,
 ) -> Result<(TimestampAndOffset, i32), ResponseError> {
@@ -62,6 +63,8 @@ fn find(
         wanted.current_leader_epoch,
     )?;
     let log = &partition.log;
+    let end = partition.end_offset_for(isolation_level);
+    let visible = |found: &TimestampAndOffset| found.offset < end;
     let since = match wanted.timestamp {
         MAX_TIMESTAMP => 7,
         EARLIEST_LOCAL => 8,
@@ -73,17 +76,14 @@ fn find(
         return Err(ResponseError::UnsupportedVersion);
     }
     Ok(match wanted.timestamp {
-        LATEST => (
-            without_timestamp(log.log_end_offset()),
-            partition.leader_epoch,
-        ),
+        LATEST => (without_timestamp(end), partition.leader_epoch),
         EARLIEST | EARLIEST_LOCAL => {
             let start = log.log_start_offset();
             (without_timestamp(start), epoch_of(log, start))
         }
         LATEST_TIERED => (without_timestamp(-1), -1),
-        MAX_TIMESTAMP => with_epoch(log, log.offset_for_max_timestamp()?),
-        timestamp_ms => with_epoch(log, log.offset_for_timestamp(timestamp_ms)?),
+        MAX_TIMESTAMP => with_epoch(log, log.offset_for_max_timestamp()?.filter(visible)),
+        timestamp_ms => with_epoch(log, log.offset_for_timestamp(timestamp_ms)?.filter(visible)),
     })
 }
 

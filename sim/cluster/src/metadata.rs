@@ -10,6 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use crate::cluster_state::ClusterState;
+use crate::config::BrokerId;
 use crate::topic_config::TopicConfig;
 use crate::topic_name;
 use crate::topics::{Partition, Topic};
@@ -86,20 +87,24 @@ fn wanted_topic(
     refusal(version, Some(name.clone()), Uuid::nil(), error)
 }
 
-/// Creates a topic with the broker's defaults; the offsets topic has settings of its own.
+/// Creates a topic with the broker's defaults; internal topics have settings of their own.
 pub(crate) fn auto_create_topic(state: &mut ClusterState, name: TopicName) {
     let settings = &state.config.settings;
-    let partitions = if &*name == topic_name::GROUP_METADATA_TOPIC_NAME {
-        settings.offsets_topic_num_partitions
-    } else {
-        settings.num_partitions
+    let partitions = match name.as_str() {
+        topic_name::GROUP_METADATA_TOPIC_NAME => settings.offsets_topic_num_partitions,
+        topic_name::TRANSACTION_STATE_TOPIC_NAME => settings.transaction_state_log_num_partitions,
+        _ => settings.num_partitions,
     };
     let collides = state
         .topics
         .iter()
         .any(|topic| topic_name::collide(&topic.name, &name));
     if !collides {
-        state.create_topic(name, TopicConfig::default(), partitions);
+        let replication_factor = match topic_name::is_internal(&name) {
+            true => 1,
+            false => settings.default_replication_factor,
+        };
+        state.create_topic(name, TopicConfig::default(), partitions, replication_factor);
     }
 }
 
@@ -146,19 +151,19 @@ fn partition_answer(
     partition: &Partition,
 ) -> MetadataResponsePartition {
     let leader = state.leader_of(partition);
-    let replica = vec![partition.replica.into()];
+    let nodes = |ids: &[BrokerId]| ids.iter().map(|id| (*id).into()).collect();
     let mut answer = MetadataResponsePartition::default()
         .with_partition_index(index as i32)
         .with_leader_id(leader.unwrap_or(-1).into())
-        .with_isr_nodes(replica.clone());
+        .with_isr_nodes(nodes(&partition.in_sync_replicas()));
     if leader.is_none() {
         answer.error_code = ResponseError::LeaderNotAvailable.code();
-        if version >= 5 {
-            answer.offline_replicas = replica.clone();
-        }
+    }
+    if version >= 5 {
+        answer.offline_replicas = nodes(&state.offline_replicas(partition));
     }
     if version >= 7 {
         answer.leader_epoch = partition.leader_epoch;
     }
-    answer.with_replica_nodes(replica)
+    answer.with_replica_nodes(nodes(partition.replicas()))
 }

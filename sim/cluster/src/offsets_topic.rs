@@ -25,6 +25,11 @@ struct Partition {
 enum RecordKey<'a> {
     Group(&'a str),
     Offset(&'a str, &'a str, i32),
+    Pending(i64, &'a str),
+    ConsumerGroup(&'a str),
+    Member(&'a str, &'a str),
+    Target(&'a str),
+    MemberTarget(&'a str, &'a str),
 }
 
 impl OffsetsTopic {
@@ -61,6 +66,12 @@ fn key(record: &GroupRecord) -> RecordKey<'_> {
         GroupRecord::GroupMetadata { group, .. } | GroupRecord::GroupTombstone { group } => {
             RecordKey::Group(group)
         }
+        GroupRecord::PendingOffsets {
+            producer_id, group, ..
+        }
+        | GroupRecord::PendingOffsetsEnded { producer_id, group } => {
+            RecordKey::Pending(*producer_id, group)
+        }
         GroupRecord::OffsetCommit {
             group,
             topic,
@@ -72,6 +83,18 @@ fn key(record: &GroupRecord) -> RecordKey<'_> {
             topic,
             partition,
         } => RecordKey::Offset(group, topic, *partition),
+        GroupRecord::ConsumerGroupMetadata { group, .. }
+        | GroupRecord::ConsumerGroupTombstone { group } => RecordKey::ConsumerGroup(group),
+        GroupRecord::ConsumerGroupMember { group, member } => {
+            RecordKey::Member(group, &member.member_id)
+        }
+        GroupRecord::ConsumerGroupMemberTombstone { group, member_id } => {
+            RecordKey::Member(group, member_id)
+        }
+        GroupRecord::ConsumerGroupTarget { group, .. } => RecordKey::Target(group),
+        GroupRecord::ConsumerGroupMemberTarget {
+            group, member_id, ..
+        } => RecordKey::MemberTarget(group, member_id),
     }
 }
 

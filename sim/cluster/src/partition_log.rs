@@ -6,14 +6,21 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
-use crate::record_batch::{AppendRules, RecordBatch, RecordBatchError, TimestampAndOffset};
+use crate::log_segment::LogSegment;
+use crate::record_batch::{
+    AppendRules, RecordBatch, RecordBatchError, TimestampAndOffset, ValidBatch,
+};
 
-/// A log that only grows.
+/// A log that grows at its end, and is deleted from its start.
 #[derive(Debug, Clone, Default)]
 pub struct PartitionLog {
     batches: VecDeque<RecordBatch>,
-    /// For each batch, the largest timestamp up to and including it: ascending, so searchable.
+    /// For each batch, the largest timestamp of its segment up to and including it: ascending
+    /// within a segment, so searchable.
     largest_timestamps: VecDeque<i64>,
+    /// The segments that the batches make up, the active one last. None while the log is empty,
+    /// where Kafka has an empty one.
+    segments: VecDeque<LogSegment>,
     log_start_offset: i64,
     log_end_offset: i64,
     /// (epoch, offset of its first record), both ascending (`LeaderEpochFileCache`).
@@ -57,20 +64,140 @@ impl PartitionLog {
         rules: &AppendRules,
         leader_epoch: i32,
     ) -> Result<Appended, RecordBatchError> {
-        let batch = RecordBatch::place(batch, rules, self.log_end_offset, leader_epoch)?;
+        let batch = ValidBatch::check(batch, rules)?;
+        Ok(self.append_valid(batch, rules, leader_epoch))
+    }
+
+    /// Appends a batch that was checked before, to a new segment if the rules say so.
+    pub fn append_valid(
+        &mut self,
+        batch: ValidBatch,
+        rules: &AppendRules,
+        leader_epoch: i32,
+    ) -> Appended {
+        let batch = batch.place(self.log_end_offset, leader_epoch);
         let appended = Appended {
             base_offset: batch.base_offset(),
             records: batch.record_count(),
             bytes: batch.bytes().len(),
         };
-        self.assign_epoch(leader_epoch);
+        self.append_placed(batch, rules);
+        appended
+    }
+
+    /// Appends a batch that has its place: what a leader has written, or a follower fetched.
+    pub(crate) fn append_placed(&mut self, batch: RecordBatch, rules: &AppendRules) {
+        self.assign_epoch(batch.leader_epoch());
         self.log_end_offset = batch.last_offset() + 1;
-        self.size_bytes += appended.bytes as u64;
-        let before = self.largest_timestamps.back().copied().unwrap_or(i64::MIN);
-        self.largest_timestamps
-            .push_back(batch.max_timestamp().max(before));
+        self.size_bytes += batch.bytes().len() as u64;
+        let active = self.segments.back_mut();
+        match active.filter(|active| !active.should_roll(&batch, rules)) {
+            Some(active) => {
+                active.push(&batch, rules.wall_ms);
+                let before = self.largest_timestamps.back().copied().unwrap_or(i64::MIN);
+                self.largest_timestamps
+                    .push_back(batch.max_timestamp().max(before));
+            }
+            None => {
+                self.segments
+                    .push_back(LogSegment::begin(&batch, rules.wall_ms));
+                self.largest_timestamps.push_back(batch.max_timestamp());
+            }
+        }
         self.batches.push_back(batch);
-        Ok(appended)
+    }
+
+    /// Deletes the segments before `offset`, and begins there.
+    pub(crate) fn delete_before(&mut self, offset: i64) {
+        while let Some(oldest) = self.segments.front()
+            && let Some(last) = self.batches.get(oldest.batches - 1)
+            && last.last_offset() < offset
+        {
+            self.delete_oldest_segment();
+        }
+        self.raise_log_start_offset(offset);
+    }
+
+    /// An empty log whose first record will have this offset.
+    pub(crate) fn starting_at(offset: i64) -> Self {
+        Self {
+            log_start_offset: offset,
+            log_end_offset: offset,
+            ..Self::default()
+        }
+    }
+
+    /// Drops whatever is not before `offset` (`UnifiedLog.truncateTo`).
+    pub(crate) fn truncate_to(&mut self, offset: i64) {
+        if offset >= self.log_end_offset {
+            return;
+        }
+        let kept = self
+            .batches
+            .partition_point(|batch| batch.last_offset() < offset);
+        let end_offset = self
+            .batches
+            .get(kept)
+            .map_or(offset, RecordBatch::base_offset);
+        let mut excess = self.batches.len() - kept;
+        while let Some(last) = self.segments.pop_back() {
+            if let Some(rest) = last.batches.checked_sub(excess).filter(|rest| *rest > 0) {
+                let batches = self.batches.range(kept - rest..kept);
+                self.segments.extend(last.cut_to(batches));
+                break;
+            }
+            excess -= last.batches;
+        }
+        self.batches.truncate(kept);
+        self.largest_timestamps.truncate(kept);
+        self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
+        self.log_end_offset = end_offset.max(self.log_start_offset);
+        self.epochs.retain(|entry| entry.offset < end_offset);
+    }
+
+    /// The batches from the one that holds `offset` on.
+    pub(crate) fn batches_from(&self, offset: i64) -> impl Iterator<Item = &RecordBatch> {
+        let first = self
+            .batches
+            .partition_point(|batch| batch.last_offset() < offset);
+        self.batches.range(first..)
+    }
+
+    /// The epoch of the log's last record, or of its leader if that has written nothing yet.
+    pub(crate) fn latest_epoch(&self) -> i32 {
+        self.epochs.last().map_or(-1, |last| last.epoch)
+    }
+
+    /// The segments, oldest first.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &LogSegment> {
+        self.segments.iter()
+    }
+
+    /// Takes the oldest segment out, and moves the log's start past it.
+    pub(crate) fn delete_oldest_segment(&mut self) -> Vec<RecordBatch> {
+        let Some(oldest) = self.segments.pop_front() else {
+            return Vec::new();
+        };
+        self.size_bytes -= oldest.size_bytes;
+        self.largest_timestamps.drain(..oldest.batches);
+        let deleted: Vec<RecordBatch> = self.batches.drain(..oldest.batches).collect();
+        let next = self.segments.front().map(|segment| segment.base_offset);
+        self.raise_log_start_offset(next.unwrap_or(self.log_end_offset));
+        deleted
+    }
+
+    /// Moves the log's start forward; never back.
+    pub(crate) fn raise_log_start_offset(&mut self, offset: i64) {
+        if offset <= self.log_start_offset {
+            return;
+        }
+        self.log_start_offset = offset;
+        // `LeaderEpochFileCache.truncateFromStart`: the epoch of the first record begins there.
+        let ended = self.epochs.partition_point(|entry| entry.offset <= offset);
+        if let Some(first) = ended.checked_sub(1) {
+            self.epochs.drain(..first);
+            self.epochs[0].offset = offset;
+        }
     }
 
     /// Records that a leader epoch starts at the log's end (`maybeAssignEpochStartOffset`).
@@ -100,7 +227,7 @@ impl PartitionLog {
     }
 
     /// Every batch, in offset order.
-    pub fn batches(&self) -> impl Iterator<Item = &RecordBatch> {
+    pub fn batches(&self) -> impl DoubleEndedIterator<Item = &RecordBatch> {
         self.batches.iter()
     }
 
@@ -149,16 +276,43 @@ impl PartitionLog {
         Ok(size)
     }
 
-    /// Offset and timestamp of the first record whose timestamp is at least `timestamp_ms`.
+    /// Offset and timestamp of the first record that can be read and whose timestamp is at least
+    /// `timestamp_ms`. Only the first segment with such a timestamp is searched, as in Kafka
+    /// (`UnifiedLog.fetchOffsetByTimestamp`).
     pub fn offset_for_timestamp(
         &self,
         timestamp_ms: i64,
     ) -> Result<Option<TimestampAndOffset>, ResponseError> {
-        let first = self
-            .largest_timestamps
-            .partition_point(|largest| *largest < timestamp_ms);
-        for batch in self.batches.range(first..) {
-            if let Some(found) = batch.first_at_or_after(timestamp_ms)? {
+        let mut begin = 0;
+        for segment in &self.segments {
+            let end = begin + segment.batches;
+            if segment.largest_timestamp() >= timestamp_ms {
+                return self.find_timestamp(begin, end, timestamp_ms);
+            }
+            begin = end;
+        }
+        Ok(None)
+    }
+
+    /// As [`Self::offset_for_timestamp`], among the batches of one segment.
+    fn find_timestamp(
+        &self,
+        begin: usize,
+        end: usize,
+        timestamp_ms: i64,
+    ) -> Result<Option<TimestampAndOffset>, ResponseError> {
+        let mut first = begin;
+        let mut after = end;
+        while first < after {
+            let middle = first + (after - first) / 2;
+            if self.largest_timestamps[middle] < timestamp_ms {
+                first = middle + 1;
+            } else {
+                after = middle;
+            }
+        }
+        for batch in self.batches.range(first..end) {
+            if let Some(found) = batch.first_at_or_after(timestamp_ms, self.log_start_offset)? {
                 return Ok(Some(found));
             }
         }
@@ -167,10 +321,8 @@ impl PartitionLog {
 
     /// Offset and timestamp of the first record with the log's largest timestamp (KIP-734).
     pub fn offset_for_max_timestamp(&self) -> Result<Option<TimestampAndOffset>, ResponseError> {
-        match self.largest_timestamps.back() {
-            Some(largest) => self.offset_for_timestamp(*largest),
-            None => Ok(None),
-        }
+        let largest = self.segments().map(LogSegment::largest_timestamp).max();
+        largest.map_or(Ok(None), |largest| self.offset_for_timestamp(largest))
     }
 
     /// The leader epoch under which `offset` was, or would be, written.

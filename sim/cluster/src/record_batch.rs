@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 
+use crate::control_batch::{self, EndTransactionMarker};
 use crate::timestamp_type::TimestampType;
 
 /// Bytes before the first record (`DefaultRecordBatch.RECORD_BATCH_OVERHEAD`).
@@ -21,6 +22,8 @@ const LAST_OFFSET_DELTA: usize = 23;
 const BASE_TIMESTAMP: usize = 27;
 const MAX_TIMESTAMP: usize = 35;
 const PRODUCER_ID: usize = 43;
+const PRODUCER_EPOCH: usize = 51;
+const BASE_SEQUENCE: usize = 53;
 const RECORD_COUNT: usize = 57;
 
 const COMPRESSION_MASK: i16 = 0x07;
@@ -35,8 +38,14 @@ pub struct AppendRules {
     pub max_message_bytes: i32,
     /// The topic's `message.timestamp.type`.
     pub timestamp_type: TimestampType,
+    /// `message.timestamp.before.max.ms`.
+    pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`.
     pub timestamp_after_max_ms: i64,
+    /// `segment.bytes`.
+    pub segment_bytes: i32,
+    /// `segment.ms`.
+    pub segment_ms: i64,
     /// The broker's wall clock.
     pub wall_ms: i64,
 }
@@ -66,15 +75,25 @@ pub enum RecordBatchError {
         /// The limit.
         after_max_ms: i64,
     },
+    /// A CreateTime too far behind the broker's clock.
+    #[error("timestamp {timestamp_ms} is more than {before_max_ms} ms behind the broker's clock")]
+    TimestampBehind {
+        /// The timestamp.
+        timestamp_ms: i64,
+        /// The limit.
+        before_max_ms: i64,
+    },
+    /// Larger than a whole segment may be.
+    #[error("the record batch of {bytes} bytes exceeds segment.bytes = {max}")]
+    LargerThanSegment {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        max: i32,
+    },
     /// A format before v2.
     #[error("record format v{0} is no longer accepted, only v2")]
     OldFormat(i8),
-    /// Part of a transaction that was never begun.
-    #[error("a transactional batch outside a transaction")]
-    NotInTransaction,
-    /// From an idempotent producer, whose sequence numbers this cluster does not keep.
-    #[error("idempotent producers are not supported by this cluster")]
-    Idempotent,
 }
 
 impl RecordBatchError {
@@ -84,9 +103,111 @@ impl RecordBatchError {
             Self::Corrupt(_) => ResponseError::CorruptMessage,
             Self::Invalid(_) => ResponseError::InvalidRecord,
             Self::TooLarge { .. } => ResponseError::MessageTooLarge,
-            Self::TimestampAhead { .. } => ResponseError::InvalidTimestamp,
-            Self::OldFormat(_) | Self::Idempotent => ResponseError::UnsupportedForMessageFormat,
-            Self::NotInTransaction => ResponseError::InvalidTxnState,
+            Self::TimestampAhead { .. } | Self::TimestampBehind { .. } => {
+                ResponseError::InvalidTimestamp
+            }
+            Self::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
+            Self::OldFormat(_) => ResponseError::UnsupportedForMessageFormat,
+        }
+    }
+}
+
+/// The producer of a batch, and the batch's place among those it sent (KIP-98).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchProducer {
+    /// The producer id.
+    pub id: i64,
+    /// The producer's epoch.
+    pub epoch: i16,
+    /// Sequence number of the first record.
+    pub first_sequence: i32,
+    /// Sequence number of the last record.
+    pub last_sequence: i32,
+    /// Whether the batch is part of a transaction.
+    pub transactional: bool,
+}
+
+impl BatchProducer {
+    fn of(batch: &[u8]) -> Option<Self> {
+        let id = get_i64(batch, PRODUCER_ID);
+        let first_sequence = get_i32(batch, BASE_SEQUENCE);
+        (id >= 0).then(|| Self {
+            id,
+            epoch: get_i16(batch, PRODUCER_EPOCH),
+            first_sequence,
+            last_sequence: add_to_sequence(first_sequence, get_i32(batch, LAST_OFFSET_DELTA)),
+            transactional: get_i16(batch, ATTRIBUTES) & TRANSACTIONAL_FLAG != 0,
+        })
+    }
+}
+
+/// Sequence numbers go from 0 to the largest integer and start again at 0
+/// (`DefaultRecordBatch.incrementSequence`).
+pub fn add_to_sequence(sequence: i32, count: i32) -> i32 {
+    let sum = i64::from(sequence) + i64::from(count);
+    (sum % (i64::from(i32::MAX) + 1)) as i32
+}
+
+/// A batch that may be appended.
+#[derive(Debug, Clone)]
+pub struct ValidBatch {
+    bytes: Bytes,
+    log_append_time_ms: Option<i64>,
+}
+
+impl ValidBatch {
+    /// Checks a batch as `LogValidator` and `UnifiedLog.append` do.
+    pub fn check(bytes: Bytes, rules: &AppendRules) -> Result<Self, RecordBatchError> {
+        validate(&bytes, rules)?;
+        Ok(Self {
+            bytes,
+            log_append_time_ms: match rules.timestamp_type {
+                TimestampType::CreateTime => None,
+                TimestampType::LogAppendTime => Some(rules.wall_ms),
+            },
+        })
+    }
+
+    /// A marker that the cluster itself writes.
+    pub(crate) fn marker(marker: &EndTransactionMarker) -> Result<Self, ResponseError> {
+        Ok(Self {
+            bytes: marker.encode()?,
+            log_append_time_ms: None,
+        })
+    }
+
+    /// The idempotent producer that sent it, if one did.
+    pub fn producer(&self) -> Option<BatchProducer> {
+        BatchProducer::of(&self.bytes)
+    }
+
+    /// Its size on the wire and on disk.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Stamps the batch with its place in the log. The record bytes are not copied if nobody
+    /// else holds them.
+    pub fn place(self, base_offset: i64, leader_epoch: i32) -> RecordBatch {
+        let mut bytes = self
+            .bytes
+            .try_into_mut()
+            .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        put_i64(&mut bytes, BASE_OFFSET, base_offset);
+        put_i32(&mut bytes, PARTITION_LEADER_EPOCH, leader_epoch);
+        if let Some(log_append_time_ms) = self.log_append_time_ms {
+            let attributes = get_i16(&bytes, ATTRIBUTES) | TIMESTAMP_TYPE_FLAG;
+            bytes[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&attributes.to_be_bytes());
+            put_i64(&mut bytes, MAX_TIMESTAMP, log_append_time_ms);
+            let crc = crc32c::crc32c(&bytes[ATTRIBUTES..]);
+            bytes[CRC..CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        }
+        let bytes = bytes.freeze();
+        RecordBatch {
+            base_offset,
+            last_offset: base_offset + i64::from(get_i32(&bytes, LAST_OFFSET_DELTA)),
+            max_timestamp: get_i64(&bytes, MAX_TIMESTAMP),
+            bytes,
         }
     }
 }
@@ -101,36 +222,6 @@ pub struct RecordBatch {
 }
 
 impl RecordBatch {
-    /// Checks a batch as `LogValidator` and `UnifiedLog.append` do, then stamps it with its place
-    /// in the log. The record bytes are not copied if nobody else holds them.
-    pub fn place(
-        bytes: Bytes,
-        rules: &AppendRules,
-        base_offset: i64,
-        leader_epoch: i32,
-    ) -> Result<Self, RecordBatchError> {
-        validate(&bytes, rules)?;
-        let mut bytes = bytes
-            .try_into_mut()
-            .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        put_i64(&mut bytes, BASE_OFFSET, base_offset);
-        put_i32(&mut bytes, PARTITION_LEADER_EPOCH, leader_epoch);
-        if rules.timestamp_type == TimestampType::LogAppendTime {
-            let attributes = get_i16(&bytes, ATTRIBUTES) | TIMESTAMP_TYPE_FLAG;
-            bytes[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&attributes.to_be_bytes());
-            put_i64(&mut bytes, MAX_TIMESTAMP, rules.wall_ms);
-            let crc = crc32c::crc32c(&bytes[ATTRIBUTES..]);
-            bytes[CRC..CRC + 4].copy_from_slice(&crc.to_be_bytes());
-        }
-        let bytes = bytes.freeze();
-        Ok(Self {
-            base_offset,
-            last_offset: base_offset + i64::from(get_i32(&bytes, LAST_OFFSET_DELTA)),
-            max_timestamp: get_i64(&bytes, MAX_TIMESTAMP),
-            bytes,
-        })
-    }
-
     /// The batch as it goes over the wire.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
@@ -161,22 +252,38 @@ impl RecordBatch {
         get_i32(&self.bytes, PARTITION_LEADER_EPOCH)
     }
 
-    /// Offset and timestamp of the first record whose timestamp is at least `timestamp_ms`.
+    /// The idempotent producer that sent it, if one did.
+    pub fn producer(&self) -> Option<BatchProducer> {
+        BatchProducer::of(&self.bytes)
+    }
+
+    /// Whether it is a marker that commits (true) or aborts (false) its producer's transaction;
+    /// `None` if it is no marker.
+    pub fn ends_transaction(&self) -> Option<bool> {
+        if get_i16(&self.bytes, ATTRIBUTES) & CONTROL_FLAG == 0 {
+            return None;
+        }
+        control_batch::is_commit(record_key(&self.bytes[RECORD_BATCH_OVERHEAD..])?)
+    }
+
+    /// Offset and timestamp of the first record from `starting_offset` on whose timestamp is at
+    /// least `timestamp_ms`.
     ///
     /// Fails with UNSUPPORTED_COMPRESSION_TYPE where the answer lies within a compressed batch:
     /// this cluster keeps such batches closed.
     pub fn first_at_or_after(
         &self,
         timestamp_ms: i64,
+        starting_offset: i64,
     ) -> Result<Option<TimestampAndOffset>, ResponseError> {
-        if self.max_timestamp < timestamp_ms {
+        if self.max_timestamp < timestamp_ms || self.last_offset < starting_offset {
             return Ok(None);
         }
         let attributes = get_i16(&self.bytes, ATTRIBUTES);
         if attributes & TIMESTAMP_TYPE_FLAG != 0 {
             return Ok(Some(TimestampAndOffset {
                 timestamp_ms: self.max_timestamp,
-                offset: self.base_offset,
+                offset: self.base_offset.max(starting_offset),
             }));
         }
         let base_timestamp = get_i64(&self.bytes, BASE_TIMESTAMP);
@@ -186,7 +293,7 @@ impl RecordBatch {
                 timestamp_ms: base_timestamp,
                 offset: self.base_offset,
             };
-            return if base_timestamp >= timestamp_ms {
+            return if base_timestamp >= timestamp_ms && self.base_offset >= starting_offset {
                 Ok(Some(first))
             } else {
                 Err(ResponseError::UnsupportedCompressionType)
@@ -194,11 +301,12 @@ impl RecordBatch {
         }
         let mut records = &self.bytes[RECORD_BATCH_OVERHEAD..];
         while let Some((timestamp_delta, offset_delta, rest)) = record_head(records) {
-            if base_timestamp + timestamp_delta >= timestamp_ms {
-                return Ok(Some(TimestampAndOffset {
-                    timestamp_ms: base_timestamp + timestamp_delta,
-                    offset: self.base_offset + offset_delta,
-                }));
+            let found = TimestampAndOffset {
+                timestamp_ms: base_timestamp + timestamp_delta,
+                offset: self.base_offset + offset_delta,
+            };
+            if found.timestamp_ms >= timestamp_ms && found.offset >= starting_offset {
+                return Ok(Some(found));
             }
             records = rest;
         }
@@ -267,11 +375,12 @@ fn validate_contents(bytes: &[u8], rules: &AppendRules) -> Result<(), RecordBatc
             "its last offset delta does not match its record count",
         ));
     }
-    if attributes & TRANSACTIONAL_FLAG != 0 {
-        return Err(RecordBatchError::NotInTransaction);
-    }
     if get_i64(bytes, PRODUCER_ID) >= 0 {
-        return Err(RecordBatchError::Idempotent);
+        if get_i32(bytes, BASE_SEQUENCE) < 0 {
+            return Err(Invalid("a producer id without a sequence number"));
+        }
+    } else if attributes & TRANSACTIONAL_FLAG != 0 {
+        return Err(Invalid("a transactional batch without a producer id"));
     }
     if rules.timestamp_type == TimestampType::CreateTime {
         if attributes & TIMESTAMP_TYPE_FLAG != 0 {
@@ -284,8 +393,41 @@ fn validate_contents(bytes: &[u8], rules: &AppendRules) -> Result<(), RecordBatc
                 after_max_ms: rules.timestamp_after_max_ms,
             });
         }
+        let oldest_allowed = rules.wall_ms.saturating_sub(rules.timestamp_before_max_ms);
+        // Without a limit, as by default, no record is looked at.
+        if rules.timestamp_before_max_ms < i64::MAX
+            && let Some(timestamp_ms) = smallest_timestamp(bytes)
+            && timestamp_ms < oldest_allowed
+        {
+            return Err(RecordBatchError::TimestampBehind {
+                timestamp_ms,
+                before_max_ms: rules.timestamp_before_max_ms,
+            });
+        }
+    }
+    if bytes.len() as i64 > i64::from(rules.segment_bytes) {
+        return Err(RecordBatchError::LargerThanSegment {
+            bytes: bytes.len(),
+            max: rules.segment_bytes,
+        });
     }
     Ok(())
+}
+
+/// The smallest timestamp of the records that have one; of a compressed batch, which stays closed
+/// here, that of its first record.
+fn smallest_timestamp(bytes: &[u8]) -> Option<i64> {
+    let base_timestamp = get_i64(bytes, BASE_TIMESTAMP);
+    if get_i16(bytes, ATTRIBUTES) & COMPRESSION_MASK != 0 {
+        return Some(base_timestamp).filter(|ms| *ms >= 0);
+    }
+    let mut records = &bytes[RECORD_BATCH_OVERHEAD..];
+    let timestamps = std::iter::from_fn(|| {
+        let (timestamp_delta, _, rest) = record_head(records)?;
+        records = rest;
+        Some(base_timestamp.saturating_add(timestamp_delta))
+    });
+    timestamps.filter(|ms| *ms >= 0).min()
 }
 
 /// Timestamp delta and offset delta of the first record, and what follows it.
@@ -296,6 +438,50 @@ fn record_head(records: &[u8]) -> Option<(i64, i64, &[u8])> {
     let (timestamp_delta, after) = varint(attributes_skipped)?;
     let (offset_delta, _) = varint(after)?;
     Some((timestamp_delta, offset_delta, rest))
+}
+
+/// The key of the first record.
+fn record_key(records: &[u8]) -> Option<&[u8]> {
+    let (_, body) = varint(records)?;
+    let (_, after) = varint(body.get(1..)?)?;
+    let (_, after) = varint(after)?;
+    let (length, after) = varint(after)?;
+    after.get(..usize::try_from(length).ok()?)
+}
+
+/// Whether bytes that should be a batch call themselves transactional.
+pub(crate) fn is_transactional(batch: &[u8]) -> bool {
+    batch.len() >= RECORD_BATCH_OVERHEAD && get_i16(batch, ATTRIBUTES) & TRANSACTIONAL_FLAG != 0
+}
+
+/// The batches that begin below `end_offset`: a whole number of them, from the front.
+pub(crate) fn batches_below(batches: &Bytes, end_offset: i64) -> Bytes {
+    let mut at = 0;
+    while let Some(batch) = batches
+        .get(at..)
+        .filter(|rest| rest.len() >= RECORD_BATCH_OVERHEAD)
+    {
+        if get_i64(batch, BASE_OFFSET) >= end_offset {
+            break;
+        }
+        at += LOG_OVERHEAD + get_i32(batch, BATCH_LENGTH) as usize;
+    }
+    batches.slice(..at)
+}
+
+/// The offset after the last of these batches; `None` if there are none.
+pub(crate) fn end_offset(batches: &[u8]) -> Option<i64> {
+    let mut at = 0;
+    let mut end = None;
+    while let Some(batch) = batches
+        .get(at..)
+        .filter(|rest| rest.len() >= RECORD_BATCH_OVERHEAD)
+    {
+        let last = i64::from(get_i32(batch, LAST_OFFSET_DELTA));
+        end = Some(get_i64(batch, BASE_OFFSET) + last + 1);
+        at += LOG_OVERHEAD + get_i32(batch, BATCH_LENGTH) as usize;
+    }
+    end
 }
 
 /// A zigzag varint and what follows it.
@@ -341,7 +527,7 @@ mod tests {
     use crate::testing::{APPEND_RULES, record_batch};
 
     fn place(bytes: Bytes, rules: &AppendRules) -> Result<RecordBatch, RecordBatchError> {
-        RecordBatch::place(bytes, rules, 40, 7)
+        Ok(ValidBatch::check(bytes, rules)?.place(40, 7))
     }
 
     /// The batch with a field changed and, if it still should be valid, a new CRC.
@@ -388,7 +574,7 @@ mod tests {
         assert_eq!(batch.max_timestamp(), 5000);
         let crc = crc32c::crc32c(&batch.bytes()[ATTRIBUTES..]);
         assert_eq!(crc, get_i32(batch.bytes(), CRC) as u32);
-        let found = batch.first_at_or_after(3000).unwrap().unwrap();
+        let found = batch.first_at_or_after(3000, 0).unwrap().unwrap();
         assert_eq!((found.timestamp_ms, found.offset), (5000, 40));
     }
 
@@ -408,6 +594,23 @@ mod tests {
             refused(patched(BATCH_LENGTH, &(-5i32).to_be_bytes(), false)),
             corrupt
         );
+    }
+
+    #[test]
+    fn a_record_may_not_be_older_than_the_limit_says() {
+        let rules = AppendRules {
+            timestamp_before_max_ms: 1000,
+            wall_ms: 3000,
+            ..APPEND_RULES
+        };
+        assert!(place(record_batch(&[(2000, "a"), (-1, "b")]), &rules).is_ok());
+        let refused = place(record_batch(&[(2500, "a"), (1999, "b")]), &rules).unwrap_err();
+        assert_eq!(refused.response_error(), ResponseError::InvalidTimestamp);
+        let by_broker = AppendRules {
+            timestamp_type: TimestampType::LogAppendTime,
+            ..rules
+        };
+        assert!(place(record_batch(&[(0, "a")]), &by_broker).is_ok());
     }
 
     #[test]
@@ -437,12 +640,23 @@ mod tests {
         let transactional = TRANSACTIONAL_FLAG.to_be_bytes();
         assert_eq!(
             refused(patched(ATTRIBUTES, &transactional, true)),
-            ResponseError::InvalidTxnState
+            ResponseError::InvalidRecord
         );
-        let producer = 5i64.to_be_bytes();
+        let mut unnumbered = [0; 14];
+        unnumbered[BASE_SEQUENCE - PRODUCER_ID..].copy_from_slice(&(-1i32).to_be_bytes());
+        assert_eq!(
+            refused(patched(PRODUCER_ID, &unnumbered, true)),
+            ResponseError::InvalidRecord
+        );
         let old_format = ResponseError::UnsupportedForMessageFormat;
-        assert_eq!(refused(patched(PRODUCER_ID, &producer, true)), old_format);
         assert_eq!(refused(patched(MAGIC, &[1], false)), old_format);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_to_0() {
+        assert_eq!(add_to_sequence(i32::MAX - 1, 1), i32::MAX);
+        assert_eq!(add_to_sequence(i32::MAX, 1), 0);
+        assert_eq!(add_to_sequence(i32::MAX - 1, 5), 3);
     }
 
     #[test]
@@ -467,11 +681,57 @@ mod tests {
     }
 
     #[test]
+    fn batches_are_cut_where_they_begin() {
+        let log: Vec<u8> = [0, 2, 4]
+            .iter()
+            .flat_map(|offset| {
+                let batch = record_batch(&[(1000, "a"), (2000, "b")]);
+                let batch = ValidBatch::check(batch, &APPEND_RULES).unwrap();
+                batch.place(*offset, 0).bytes().to_vec()
+            })
+            .collect();
+        let log = Bytes::from(log);
+        for (end, kept) in [
+            (-1, None),
+            (0, None),
+            (1, Some(2)),
+            (2, Some(2)),
+            (4, Some(4)),
+            (9, Some(6)),
+        ] {
+            assert_eq!(end_offset(&batches_below(&log, end)), kept, "{end}");
+        }
+    }
+
+    #[test]
+    fn a_marker_is_read_as_it_was_written() {
+        for committed in [true, false] {
+            let marker = EndTransactionMarker {
+                producer_id: 5,
+                producer_epoch: 2,
+                committed,
+                coordinator_epoch: 3,
+                timestamp_ms: 1000,
+            };
+            let batch = ValidBatch::marker(&marker).unwrap().place(7, 0);
+            assert_eq!(batch.ends_transaction(), Some(committed));
+            let producer = batch.producer().unwrap();
+            assert_eq!(
+                (producer.id, producer.epoch, producer.transactional),
+                (5, 2, true)
+            );
+            assert_eq!((batch.last_offset(), batch.max_timestamp()), (7, 1000));
+        }
+        let records = place(record_batch(&[(1, "a")]), &APPEND_RULES).unwrap();
+        assert_eq!(records.ends_transaction(), None);
+    }
+
+    #[test]
     fn a_timestamp_is_found_within_the_batch() {
         let records = [(1000, "a"), (3000, "b"), (2000, "c")];
         let batch = place(record_batch(&records), &APPEND_RULES).unwrap();
         let find = |timestamp_ms| {
-            let found = batch.first_at_or_after(timestamp_ms).unwrap();
+            let found = batch.first_at_or_after(timestamp_ms, 0).unwrap();
             found.map(|found| (found.timestamp_ms, found.offset))
         };
         assert_eq!(find(0), Some((1000, 40)));
@@ -484,10 +744,10 @@ mod tests {
     fn a_compressed_batch_answers_only_for_its_beginning() {
         let gzip = patched(ATTRIBUTES, &1i16.to_be_bytes(), true);
         let batch = place(gzip, &APPEND_RULES).unwrap();
-        let first = batch.first_at_or_after(1000).unwrap().unwrap();
+        let first = batch.first_at_or_after(1000, 0).unwrap().unwrap();
         assert_eq!((first.timestamp_ms, first.offset), (1000, 40));
-        let within = batch.first_at_or_after(1500);
+        let within = batch.first_at_or_after(1500, 0);
         assert_eq!(within, Err(ResponseError::UnsupportedCompressionType));
-        assert_eq!(batch.first_at_or_after(2001), Ok(None));
+        assert_eq!(batch.first_at_or_after(2001, 0), Ok(None));
     }
 }

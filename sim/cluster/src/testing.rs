@@ -29,25 +29,66 @@ use crate::topic_config::TopicConfig;
 pub(crate) const APPEND_RULES: AppendRules = AppendRules {
     max_message_bytes: i32::MAX,
     timestamp_type: TimestampType::CreateTime,
+    timestamp_before_max_ms: i64::MAX,
     timestamp_after_max_ms: i64::MAX,
+    segment_bytes: i32::MAX,
+    segment_ms: i64::MAX,
     wall_ms: 0,
 };
 
 /// A batch as a producer would send it, from timestamps and values; encoded by the protocol
 /// crate, not by the code under test.
 pub(crate) fn record_batch(timestamps_and_values: &[(i64, &str)]) -> Bytes {
+    batch_of(&Sender::default(), timestamps_and_values)
+}
+
+/// Who sends a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sender {
+    pub(crate) producer_id: i64,
+    pub(crate) epoch: i16,
+    /// Sequence number of the batch's first record.
+    pub(crate) sequence: i32,
+    pub(crate) transactional: bool,
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self {
+            producer_id: NO_PRODUCER_ID,
+            epoch: NO_PRODUCER_EPOCH,
+            sequence: 0,
+            transactional: false,
+        }
+    }
+}
+
+impl Sender {
+    /// An idempotent producer's batch.
+    pub(crate) fn idempotent(producer_id: i64, epoch: i16, sequence: i32) -> Self {
+        Self {
+            producer_id,
+            epoch,
+            sequence,
+            transactional: false,
+        }
+    }
+}
+
+/// As [`record_batch`], of a given producer.
+pub(crate) fn batch_of(sender: &Sender, timestamps_and_values: &[(i64, &str)]) -> Bytes {
     let records = timestamps_and_values.iter().enumerate();
     let records: Vec<Record> = records
         .map(|(index, (timestamp, value))| Record {
-            transactional: false,
+            transactional: sender.transactional,
             control: false,
             delete_horizon: false,
             partition_leader_epoch: -1,
-            producer_id: NO_PRODUCER_ID,
-            producer_epoch: NO_PRODUCER_EPOCH,
+            producer_id: sender.producer_id,
+            producer_epoch: sender.epoch,
             timestamp_type: RecordTimestampType::Creation,
             offset: index as i64,
-            sequence: index as i32,
+            sequence: sender.sequence.wrapping_add(index as i32),
             timestamp: *timestamp,
             key: None,
             value: Some(Bytes::from((*value).to_owned())),
@@ -87,12 +128,15 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// Brokers 1 to `brokers`, with Kafka's defaults except that topics get three partitions.
+    /// Brokers 1 to `brokers`, with Kafka's defaults except that topics get three partitions, and keep their
+    /// records.
     pub(crate) fn new(brokers: BrokerId) -> Self {
         Self::with_settings(
             brokers,
             BrokerSettings {
                 num_partitions: 3,
+                // The records of most tests are of the first second of 1970.
+                log_retention_ms: -1,
                 ..BrokerSettings::default()
             },
         )
@@ -116,6 +160,20 @@ impl Lab {
             },
             correlation_id: 0,
         }
+    }
+
+    /// When the first timer is due that waits for a client. The logs' clean-up comes round for
+    /// ever.
+    pub(crate) fn next_client_timer(&self) -> Option<Duration> {
+        let brokers = self.cluster.brokers.values();
+        let timers = brokers.flat_map(|broker| {
+            [
+                broker.fetches.next_deadline(),
+                broker.coordinator.next_timer(),
+                broker.transactions.next_timer(),
+            ]
+        });
+        timers.flatten().min()
     }
 
     /// Lets time pass, without a tick.
@@ -185,10 +243,11 @@ macro_rules! ask {
 pub(crate) use ask;
 
 impl Lab {
-    /// Creates a topic whose partition `i` lives on `brokers[i]`.
+    /// Creates a topic whose partition `i` lives on `brokers[i]` alone.
     pub(crate) fn create_topic(&mut self, name: &str, brokers: &[BrokerId]) {
+        let replicas: Vec<Vec<BrokerId>> = brokers.iter().map(|broker| vec![*broker]).collect();
         let state = &mut self.cluster.state;
-        state.create_topic_at(topic_name(name), TopicConfig::default(), brokers);
+        state.create_topic_at(topic_name(name), TopicConfig::default(), &replicas);
     }
 
     /// Appends a batch through Produce and returns the partition's part of the response.

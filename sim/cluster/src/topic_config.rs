@@ -3,87 +3,75 @@
 use std::collections::BTreeMap;
 
 use crate::config::BrokerSettings;
+use crate::config_value::list;
 use crate::record_batch::AppendRules;
+use crate::retention::RetentionRules;
 use crate::timestamp_type::TimestampType;
-
-/// Keys of Kafka's `TopicConfig` that are accepted and kept, but change nothing here: this
-/// cluster keeps every record in memory for ever, and has one replica.
-const WITHOUT_EFFECT: &[&str] = &[
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "index.interval.bytes",
-    "max.compaction.lag.ms",
-    "message.timestamp.before.max.ms",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-];
-
-/// The values that keys without effect may only have here.
-const ONLY_VALUE: &[(&str, &str)] = &[
-    ("cleanup.policy", "delete"),
-    ("compression.type", "producer"),
-    ("message.timestamp.before.max.ms", "9223372036854775807"),
-];
+use crate::topic_config_definition::TopicConfigDefinition;
 
 /// A topic's own settings; what it does not set, the broker's settings decide.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TopicConfig {
     max_message_bytes: Option<i32>,
     timestamp_type: Option<TimestampType>,
+    timestamp_before_max_ms: Option<i64>,
     timestamp_after_max_ms: Option<i64>,
+    segment_bytes: Option<i32>,
+    segment_ms: Option<i64>,
+    retention_ms: Option<i64>,
+    retention_bytes: Option<i64>,
+    /// Whether `cleanup.policy` is without `delete`.
+    keeps_all: bool,
+    min_insync_replicas: Option<usize>,
+    unclean_leader_election_enable: bool,
     entries: BTreeMap<String, String>,
 }
 
 impl TopicConfig {
+    /// These settings. The error says what INVALID_CONFIG is about.
+    pub(crate) fn of(entries: &BTreeMap<String, String>) -> Result<Self, String> {
+        let mut config = Self::default();
+        for (key, value) in entries {
+            config.set(key, Some(value))?;
+        }
+        Ok(config)
+    }
+
     /// Sets one key as CreateTopics gives it. The error says what INVALID_CONFIG is about.
     pub fn set(&mut self, key: &str, value: Option<&str>) -> Result<(), String> {
         let Some(value) = value else {
             return Err(format!("null value for topic config {key}"));
         };
-        let invalid = || format!("invalid value {value} for topic config {key}");
+        let Some(definition) = TopicConfigDefinition::of(key) else {
+            return Err(format!("unknown topic config name: {key}"));
+        };
+        let value = definition
+            .parse(value)
+            .map_err(|text| format!("topic config {key}: {text}"))?;
         match key {
-            "max.message.bytes" => {
-                let bytes = value.parse().ok().filter(|bytes| *bytes >= 0);
-                self.max_message_bytes = Some(bytes.ok_or_else(invalid)?);
+            "max.message.bytes" => self.max_message_bytes = value.parse().ok(),
+            "message.timestamp.type" => self.timestamp_type = value.parse().ok(),
+            "message.timestamp.before.max.ms" => self.timestamp_before_max_ms = value.parse().ok(),
+            "message.timestamp.after.max.ms" => self.timestamp_after_max_ms = value.parse().ok(),
+            "segment.bytes" => self.segment_bytes = value.parse().ok(),
+            "segment.ms" => self.segment_ms = value.parse().ok(),
+            "retention.ms" => self.retention_ms = value.parse().ok(),
+            "cleanup.policy" => self.keeps_all = !list(&value).any(|policy| policy == "delete"),
+            "retention.bytes" => self.retention_bytes = value.parse().ok(),
+            "min.insync.replicas" => self.min_insync_replicas = value.parse().ok(),
+            "unclean.leader.election.enable" => {
+                self.unclean_leader_election_enable = value == "true";
             }
-            "message.timestamp.type" => {
-                self.timestamp_type = Some(match value {
-                    "CreateTime" => TimestampType::CreateTime,
-                    "LogAppendTime" => TimestampType::LogAppendTime,
-                    _ => return Err(invalid()),
-                });
-            }
-            "message.timestamp.after.max.ms" => {
-                let ms = value.parse().ok().filter(|ms| *ms >= 0);
-                self.timestamp_after_max_ms = Some(ms.ok_or_else(invalid)?);
-            }
-            _ if WITHOUT_EFFECT.contains(&key) => {
-                if let Some((_, only)) = ONLY_VALUE.iter().find(|(limited, _)| *limited == key)
-                    && *only != value
-                {
-                    return Err(format!("this cluster supports only {key}={only}"));
-                }
-            }
-            _ => return Err(format!("unknown topic config name: {key}")),
+            // Accepted and kept, but they change nothing here: logs lie in memory.
+            _ => {}
         }
-        self.entries.insert(key.to_owned(), value.to_owned());
+        self.entries.insert(key.to_owned(), value);
         Ok(())
+    }
+
+    /// The value that this topic gives a key itself.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.entries.get(key).map(String::as_str)
     }
 
     /// The keys this topic sets itself.
@@ -98,10 +86,40 @@ impl TopicConfig {
             timestamp_type: self
                 .timestamp_type
                 .unwrap_or(settings.log_message_timestamp_type),
+            timestamp_before_max_ms: self
+                .timestamp_before_max_ms
+                .unwrap_or(settings.log_message_timestamp_before_max_ms),
             timestamp_after_max_ms: self
                 .timestamp_after_max_ms
                 .unwrap_or(settings.log_message_timestamp_after_max_ms),
+            segment_bytes: self.segment_bytes.unwrap_or(settings.log_segment_bytes),
+            segment_ms: self.segment_ms.unwrap_or(settings.log_roll_ms),
             wall_ms,
+        }
+    }
+
+    /// How many replicas must have what `acks=all` acknowledges.
+    pub fn min_insync_replicas(&self, settings: &BrokerSettings) -> usize {
+        self.min_insync_replicas
+            .unwrap_or(settings.min_insync_replicas)
+    }
+
+    /// Whether a replica may lead that is not in sync, if no other is left.
+    pub fn unclean_leader_election_enable(&self) -> bool {
+        self.unclean_leader_election_enable
+    }
+
+    /// How long the records are kept.
+    pub fn retention_rules(&self, settings: &BrokerSettings) -> RetentionRules {
+        if self.keeps_all {
+            return RetentionRules {
+                retention_ms: -1,
+                retention_bytes: -1,
+            };
+        }
+        RetentionRules {
+            retention_ms: self.retention_ms.unwrap_or(settings.log_retention_ms),
+            retention_bytes: self.retention_bytes.unwrap_or(settings.log_retention_bytes),
         }
     }
 }
@@ -135,6 +153,9 @@ mod tests {
             ("max.message.bytes", Some("-1")),
             ("max.message.bytes", None),
             ("cleanup.policy", Some("compact")),
+            ("segment.bytes", Some("1048575")),
+            ("segment.ms", Some("0")),
+            ("retention.ms", Some("-2")),
             ("message.timestamp.type", Some("Now")),
         ] {
             assert!(config.set(key, value).is_err(), "{key}={value:?}");

@@ -4,7 +4,7 @@
 pub const GROUP_METADATA_TOPIC_NAME: &str = "__consumer_offsets";
 
 /// The topic that holds transaction state.
-const TRANSACTION_STATE_TOPIC_NAME: &str = "__transaction_state";
+pub const TRANSACTION_STATE_TOPIC_NAME: &str = "__transaction_state";
 
 const MAX_NAME_LENGTH: usize = 249;
 

@@ -7,9 +7,15 @@ use kafka_protocol::messages::TopicName;
 use uuid::Uuid;
 
 use crate::config::BrokerId;
+use crate::log_dir::LogDirOf;
 use crate::partition_log::PartitionLog;
+use crate::producer_state::ProducerStates;
+use crate::replication::Replication;
 use crate::topic_config::TopicConfig;
 use crate::topic_name;
+
+/// `IsolationLevel.READ_COMMITTED`.
+pub(crate) const READ_COMMITTED: i8 = 1;
 
 /// A partition by topic name and index.
 pub type TopicPartition = (TopicName, i32);
@@ -27,15 +33,22 @@ pub struct Topic {
     pub partitions: Vec<Partition>,
 }
 
-/// One partition with its only replica.
+/// One partition: its leader's replica, and what there is beside it.
 #[derive(Debug, Clone)]
 pub struct Partition {
-    /// The broker that holds the log, and leads it whenever it is up.
+    /// The broker that holds the log, and leads it whenever it is up; another one may take its place
+    /// if there are more replicas.
     pub replica: BrokerId,
+    /// Which of the broker's log dirs the log is in.
+    pub log_dir: usize,
     /// Counts up whenever the leader goes or comes.
     pub leader_epoch: i32,
     /// The records.
     pub log: PartitionLog,
+    /// What is known of the producers that wrote them.
+    pub producers: ProducerStates,
+    /// Its other replicas, and what all of them have.
+    pub replication: Replication,
 }
 
 /// All topics, by name and by id.
@@ -64,6 +77,41 @@ impl Topic {
 }
 
 impl Partition {
+    /// The offset up to which every transaction has ended: what readers of committed records may
+    /// see. Never before the log's start (`maybeIncrementFirstUnstableOffset`).
+    pub fn last_stable_offset(&self) -> i64 {
+        let open = self.producers.transactions().first_open_offset();
+        match open {
+            Some(first_offset) => first_offset.max(self.log.log_start_offset()),
+            None => self.high_watermark(),
+        }
+        .min(self.high_watermark())
+    }
+
+    /// Where a reader of this isolation level finds the log's end.
+    pub fn end_offset_for(&self, isolation_level: i8) -> i64 {
+        if isolation_level == READ_COMMITTED {
+            self.last_stable_offset()
+        } else {
+            self.high_watermark()
+        }
+    }
+
+    /// An empty one on these brokers, each with one of its log dirs; the first leads.
+    pub fn new(replicas: &[LogDirOf]) -> Self {
+        let mut log = PartitionLog::default();
+        log.assign_epoch(0);
+        let (replica, log_dir) = replicas.first().copied().unwrap_or((-1, 0));
+        Self {
+            replica,
+            log_dir,
+            leader_epoch: 0,
+            log,
+            producers: ProducerStates::default(),
+            replication: Replication::new(replicas),
+        }
+    }
+
     /// Compares the leader epoch a client believes in; -1 means that it does not say
     /// (`Partition.checkCurrentLeaderEpoch`).
     pub fn check_leader_epoch(&self, current_leader_epoch: i32) -> Result<(), ResponseError> {
@@ -78,27 +126,17 @@ impl Partition {
 }
 
 impl Topics {
-    /// Adds a topic whose partition `i` lives on `replicas[i]`. The caller has checked the name.
-    pub fn create(
+    /// Adds a topic whose partition `i` lives on `replicas[i]`, brokers and their log dirs. The
+    /// caller has checked the name.
+    pub(crate) fn create(
         &mut self,
         name: TopicName,
         config: TopicConfig,
-        replicas: &[BrokerId],
+        replicas: &[Vec<LogDirOf>],
     ) -> &Topic {
         self.created += 1;
         let id = topic_id(self.created);
-        let partitions = replicas
-            .iter()
-            .map(|&replica| {
-                let mut log = PartitionLog::default();
-                log.assign_epoch(0);
-                Partition {
-                    replica,
-                    leader_epoch: 0,
-                    log,
-                }
-            })
-            .collect();
+        let partitions = replicas.iter().map(|of| Partition::new(of)).collect();
         self.names_by_id.insert(id, name.clone());
         self.by_name.entry(name.clone()).or_insert(Topic {
             name,
@@ -128,6 +166,16 @@ impl Topics {
     /// The topic of that name.
     pub fn get_mut(&mut self, name: &TopicName) -> Option<&mut Topic> {
         self.by_name.get_mut(name)
+    }
+
+    /// A partition of any topic.
+    pub fn partition(&self, (name, index): &TopicPartition) -> Option<&Partition> {
+        self.get(name)?.partition(*index)
+    }
+
+    /// A partition of any topic.
+    pub fn partition_mut(&mut self, (name, index): &TopicPartition) -> Option<&mut Partition> {
+        self.get_mut(name)?.partition_mut(*index)
     }
 
     /// The name of the topic with that id.

@@ -183,6 +183,37 @@ fn an_administrator_creates_and_deletes_topics() {
 }
 
 #[test]
+fn an_administrator_deletes_records_and_nobody_reads_them_again() {
+    let served = Served::start(1, 1);
+    send(&producer(&mut client(&served)), "t", 0..10);
+    let admin: AdminClient<DefaultClientContext> = client(&served).create().unwrap();
+    let delete_before = |offset| {
+        let mut offsets = TopicPartitionList::new();
+        let offset = Offset::Offset(offset);
+        offsets.add_partition_offset("t", 0, offset).unwrap();
+        let deleted = block_on(admin.delete_records(&offsets, &AdminOptions::new())).unwrap();
+        let partition = deleted.find_partition("t", 0).unwrap();
+        partition.error().map(|()| partition.offset())
+    };
+    assert_eq!(delete_before(4), Ok(Offset::Offset(4)));
+    assert_eq!(delete_before(2), Ok(Offset::Offset(4)));
+    let out_of_range = KafkaError::OffsetFetch(RDKafkaErrorCode::OffsetOutOfRange);
+    assert_eq!(delete_before(11), Err(out_of_range));
+
+    let consumer = consumer(&served, "g");
+    assert_eq!(
+        consumer.fetch_watermarks("t", 0, PATIENCE).unwrap(),
+        (4, 10)
+    );
+    let mut from_below = TopicPartitionList::new();
+    from_below
+        .add_partition_offset("t", 0, Offset::Offset(1))
+        .unwrap();
+    consumer.assign(&from_below).unwrap();
+    assert_eq!(id_of(&next_message(&consumer)), 4);
+}
+
+#[test]
 fn a_point_in_time_finds_its_offset() {
     let served = Served::start(1, 1);
     let producer = producer(&mut client(&served));

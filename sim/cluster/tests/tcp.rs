@@ -103,8 +103,8 @@ fn what_makes_no_sense_closes_the_connection_and_says_why() {
         (&[0, 0, 0, 2, 0, 3], "too short for a request header"),
         (&frame(999, 0, 1, 1, &[]), "unknown API key 999"),
         (
-            &frame(22, 0, 1, 1, &[]),
-            "InitProducerId version 0 is not supported",
+            &frame(27, 0, 1, 1, &[]),
+            "WriteTxnMarkers version 0 is not supported",
         ),
         (
             &frame(3, 99, 1, 1, &[]),

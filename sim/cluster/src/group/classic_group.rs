@@ -41,6 +41,15 @@ pub(super) struct Group {
     pub(super) initial_join: Option<InitialJoin>,
 }
 
+/// Who a commit says it is from.
+pub(super) struct Committer<'a> {
+    /// -1 for a simple consumer.
+    pub(super) generation: i32,
+    pub(super) member_id: &'a str,
+    /// `group.instance.id`.
+    pub(super) instance_id: Option<&'a str>,
+}
+
 impl Group {
     pub(super) fn new(id: String, wall_ms: i64) -> Self {
         Self {
@@ -161,6 +170,40 @@ impl Group {
             Ok(())
         } else {
             Err(ResponseError::UnknownMemberId)
+        }
+    }
+
+    /// Who may commit (`ClassicGroup.validateOffsetCommit`). Within a transaction the state of
+    /// the group does not matter, and who names neither member nor generation is not checked.
+    pub(super) fn validate_committer(
+        &self,
+        committer: &Committer<'_>,
+        transactional: bool,
+    ) -> Result<(), ResponseError> {
+        let Committer {
+            generation,
+            member_id,
+            instance_id,
+        } = *committer;
+        if generation < 0 && self.is(GroupState::Empty) {
+            // A simple consumer, or an administrator.
+            return Ok(());
+        }
+        if generation < 0 && member_id.is_empty() && instance_id.is_none() {
+            return if transactional {
+                Ok(())
+            } else {
+                Err(ResponseError::UnknownMemberId)
+            };
+        }
+        self.validate_member(member_id, instance_id)?;
+        if generation != self.generation {
+            Err(ResponseError::IllegalGeneration)
+        } else if self.is(GroupState::CompletingRebalance) && !transactional {
+            // The member has joined, but may not own what it commits any more.
+            Err(ResponseError::RebalanceInProgress)
+        } else {
+            Ok(())
         }
     }
 

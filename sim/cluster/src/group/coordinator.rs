@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
-    HeartbeatResponse, LeaveGroupResponse, ResponseKind, SyncGroupResponse,
+    ConsumerGroupHeartbeatResponse, HeartbeatResponse, LeaveGroupResponse, ResponseKind,
+    SyncGroupResponse,
 };
 
 use super::context::Context;
@@ -67,6 +68,9 @@ impl GroupCoordinator {
                 GroupRequest::OffsetCommit(request) => {
                     groups.commit_offsets(cx, from, request, topics);
                 }
+                GroupRequest::TxnOffsetCommit(request) => {
+                    groups.commit_transactional_offsets(cx, from, request, topics);
+                }
                 GroupRequest::OffsetFetch(request) => {
                     groups.fetch_offsets(cx, from, request, topics);
                 }
@@ -76,6 +80,15 @@ impl GroupCoordinator {
                 GroupRequest::ListGroups(request) => groups.list_groups(cx, from, &request),
                 GroupRequest::DeleteGroups(request) => {
                     groups.delete_groups(cx, from, request, topics);
+                }
+                GroupRequest::OffsetDelete(request) => {
+                    groups.delete_offsets(cx, from, request, topics);
+                }
+                GroupRequest::ConsumerGroupHeartbeat(request) => {
+                    groups.consumer_group_heartbeat(cx, from, request, topics);
+                }
+                GroupRequest::ConsumerGroupDescribe(request) => {
+                    groups.describe_consumer_groups(cx, from, request, topics);
                 }
             }
         })
@@ -113,6 +126,7 @@ impl GroupCoordinator {
         self.with_context(now, |groups, cx| {
             for group in loaded {
                 groups.start_loaded(cx, &group);
+                groups.start_loaded_consumers(cx, &group);
             }
         })
     }
@@ -172,7 +186,7 @@ impl GroupCoordinator {
         })
     }
 
-    fn with_context(
+    pub(super) fn with_context(
         &mut self,
         now: Now,
         act: impl FnOnce(&mut Groups, &mut Context<'_>),
@@ -197,6 +211,8 @@ impl Groups {
             TimerKey::Session { group, member_id } => {
                 if let Some(group) = self.by_id.get_mut(&group) {
                     group.expire_session(cx, &member_id);
+                } else {
+                    self.expire_consumer_session(cx, &group, &member_id);
                 }
             }
             TimerKey::Join { group } => {
@@ -208,6 +224,9 @@ impl Groups {
                 if let Some(group) = self.by_id.get_mut(&group) {
                     group.expire_sync(cx);
                 }
+            }
+            TimerKey::Revocation { group, member_id } => {
+                self.expire_revocation(cx, &group, &member_id);
             }
             TimerKey::Expiry => self.expire_offsets_and_groups(cx),
         }
@@ -249,6 +268,7 @@ fn not_coordinator(
         GroupRequest::SyncGroup(request) => &request.group_id,
         GroupRequest::Heartbeat(request) => &request.group_id,
         GroupRequest::LeaveGroup(request) => &request.group_id,
+        GroupRequest::ConsumerGroupHeartbeat(request) => &request.group_id,
         _ => return None,
     };
     if group.is_empty() || topics.is_coordinator_of(group) {
@@ -266,6 +286,9 @@ fn not_coordinator(
         GroupRequest::Heartbeat(_) => {
             ResponseKind::Heartbeat(HeartbeatResponse::default().with_error_code(code))
         }
+        GroupRequest::ConsumerGroupHeartbeat(_) => ResponseKind::ConsumerGroupHeartbeat(
+            ConsumerGroupHeartbeatResponse::default().with_error_code(code),
+        ),
         _ => ResponseKind::LeaveGroup(LeaveGroupResponse::default().with_error_code(code)),
     })
 }

@@ -11,6 +11,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::classic_group::Group;
+use super::consumer;
 use super::context::Context;
 use super::groups::Groups;
 use super::member::Member;
@@ -26,7 +27,7 @@ const GROUP_TYPE: &str = "classic";
 
 /// Without an authorizer every operation on a group is allowed: READ, DELETE, DESCRIBE,
 /// DESCRIBE_CONFIGS, ALTER_CONFIGS (`AclEntry.supportedOperations`), one bit each.
-const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+pub(super) const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 impl Groups {
     pub(super) fn describe_groups(
@@ -42,7 +43,7 @@ impl Groups {
                     .with_group_id(id)
                     .with_error_code(ResponseError::NotCoordinator.code()),
                 Some(group) => group.describe(id),
-                None => missing(from.api_version, id),
+                None => self.missing(from.api_version, id),
             };
             if request.include_authorized_operations && described.error_code == 0 {
                 described.with_authorized_operations(ALL_OPERATIONS)
@@ -69,21 +70,33 @@ impl Groups {
             .filter(|group| asked_for(&request.states_filter, group.state.name()))
             .filter(|_| asked_for(&request.types_filter, GROUP_TYPE))
             .map(Group::list);
+        let consumers = self
+            .consumer
+            .values()
+            .filter(|group| asked_for(&request.states_filter, group.state().name()))
+            .filter(|_| asked_for(&request.types_filter, consumer::GROUP_TYPE))
+            .map(consumer::ConsumerGroup::list);
+        let groups = groups.chain(consumers);
         let response = ListGroupsResponse::default().with_groups(groups.collect());
         cx.respond(from, ResponseKind::ListGroups(response));
     }
-}
 
-fn missing(api_version: i16, id: GroupId) -> DescribedGroup {
-    let dead = DescribedGroup::default()
-        .with_group_state(StrBytes::from_static_str(GroupState::Dead.name()));
-    if api_version < GROUP_ID_NOT_FOUND_SINCE {
-        return dead.with_group_id(id);
+    /// A group that is not there, or of the other protocol.
+    fn missing(&self, api_version: i16, id: GroupId) -> DescribedGroup {
+        let dead = DescribedGroup::default()
+            .with_group_state(StrBytes::from_static_str(GroupState::Dead.name()));
+        if api_version < GROUP_ID_NOT_FOUND_SINCE {
+            return dead.with_group_id(id);
+        }
+        let message = if self.consumer.contains_key(id.as_str()) {
+            format!("Group {} is not a classic group.", id.as_str())
+        } else {
+            format!("Group {} not found.", id.as_str())
+        };
+        dead.with_group_id(id)
+            .with_error_code(ResponseError::GroupIdNotFound.code())
+            .with_error_message(Some(StrBytes::from_string(message)))
     }
-    let message = format!("Group {} not found.", id.as_str());
-    dead.with_group_id(id)
-        .with_error_code(ResponseError::GroupIdNotFound.code())
-        .with_error_message(Some(StrBytes::from_string(message)))
 }
 
 impl Group {

@@ -21,7 +21,8 @@ use crate::topic_catalog::TopicCatalog;
 impl Groups {
     /// Keeps the periodic check going as long as there is anything to check.
     pub(super) fn schedule_expiry(&self, cx: &mut Context<'_>) {
-        if !self.by_id.is_empty() && !cx.timers.is_scheduled(&TimerKey::Expiry) {
+        let any = !self.by_id.is_empty() || !self.consumer.is_empty();
+        if any && !cx.timers.is_scheduled(&TimerKey::Expiry) {
             let every_ms = cx.settings.offsets_retention_check_interval_ms;
             let every = Duration::from_millis(u64::try_from(every_ms).unwrap_or(0).max(1));
             cx.timers
@@ -31,23 +32,31 @@ impl Groups {
 
     /// Removes offsets past their retention, and empty groups that have none left.
     pub(super) fn expire_offsets_and_groups(&mut self, cx: &mut Context<'_>) {
-        let ids: Vec<String> = self.by_id.keys().cloned().collect();
+        let ids: Vec<String> = self
+            .by_id
+            .keys()
+            .chain(self.consumer.keys())
+            .cloned()
+            .collect();
         for id in ids {
             for (topic, partition) in self.expired_offsets(cx, &id) {
                 self.remove_offset(cx, &id, &topic, partition);
             }
-            let is_empty = self.by_id.get(&id).is_some_and(|g| g.is(GroupState::Empty));
-            if is_empty && self.offsets.group(&id).is_none() {
+            let has_pending = !self.pending.producers_of(&id).is_empty();
+            if self.is_empty(&id) && !has_pending && self.offsets.group(&id).is_none() {
                 self.remove_group(cx, &id, "empty and without offsets");
             }
         }
     }
 
     fn expired_offsets(&self, cx: &Context<'_>, id: &str) -> Vec<(String, i32)> {
-        let (Some(group), Some(topics)) = (self.by_id.get(id), self.offsets.group(id)) else {
+        let Some(topics) = self.offsets.group(id) else {
             return Vec::new();
         };
-        let expiration = group.offset_expiration();
+        let expiration = match self.by_id.get(id) {
+            Some(group) => group.offset_expiration(),
+            None => OffsetExpiration::SinceCommit,
+        };
         let retention_ms = i64::from(cx.settings.offsets_retention_minutes) * 60_000;
         let is_expired = |offset: &CommittedOffset| {
             let since = match expiration {
@@ -62,15 +71,38 @@ impl Groups {
         };
         topics
             .iter()
-            .filter(|(topic, _)| !group.is_subscribed_to(topic))
+            .filter(|(topic, _)| !self.is_subscribed(id, topic))
             .flat_map(|(topic, partitions)| {
-                let expired = partitions.iter().filter(|(_, offset)| is_expired(offset));
+                let expired = partitions.iter().filter(|(partition, offset)| {
+                    is_expired(offset) && !self.pending.is_pending(id, topic, **partition)
+                });
                 expired.map(|(partition, _)| (topic.clone(), *partition))
             })
             .collect()
     }
 
-    fn remove_offset(&mut self, cx: &mut Context<'_>, group: &str, topic: &str, partition: i32) {
+    pub(super) fn is_subscribed(&self, id: &str, topic: &str) -> bool {
+        let classic = self.by_id.get(id);
+        let consumer = self.consumer.get(id);
+        classic.is_some_and(|group| group.is_subscribed_to(topic))
+            || consumer.is_some_and(|group| group.is_subscribed_to(topic))
+    }
+
+    /// Whether the group is there and has no members.
+    fn is_empty(&self, id: &str) -> bool {
+        let classic = self.by_id.get(id);
+        let consumer = self.consumer.get(id);
+        classic.is_some_and(|group| group.is(GroupState::Empty))
+            || consumer.is_some_and(|group| group.is_empty())
+    }
+
+    pub(super) fn remove_offset(
+        &mut self,
+        cx: &mut Context<'_>,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) {
         let tombstone = GroupRecord::OffsetTombstone {
             group: group.to_owned(),
             topic: topic.to_owned(),
@@ -80,9 +112,10 @@ impl Groups {
         cx.append(tombstone);
     }
 
-    fn remove_group(&mut self, cx: &mut Context<'_>, id: &str, reason: &str) {
+    /// Removes a group without members.
+    pub(super) fn remove_group(&mut self, cx: &mut Context<'_>, id: &str, reason: &str) {
         let Some(mut group) = self.by_id.remove(id) else {
-            return;
+            return self.remove_consumer_group(cx, id, reason);
         };
         for member_id in &group.pending_join {
             cx.timers.cancel(&group.session_key(member_id));
@@ -128,9 +161,14 @@ impl Groups {
         if !catalog.is_coordinator_of(id) {
             return Err(ResponseError::NotCoordinator);
         }
-        let group = self.by_id.get(id).ok_or(ResponseError::GroupIdNotFound)?;
-        if !group.is(GroupState::Empty) {
+        if !self.by_id.contains_key(id) && !self.consumer.contains_key(id) {
+            return Err(ResponseError::GroupIdNotFound);
+        }
+        if !self.is_empty(id) {
             return Err(ResponseError::NonEmptyGroup);
+        }
+        for producer_id in self.pending.producers_of(id) {
+            self.end_pending(cx, producer_id, id, false);
         }
         for (topic, partition) in self.offsets.of_group(id) {
             self.remove_offset(cx, id, &topic, partition);

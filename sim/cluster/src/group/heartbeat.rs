@@ -41,7 +41,6 @@ impl Group {
             return Err(ResponseError::IllegalGeneration);
         }
         match self.state {
-            GroupState::Empty | GroupState::Dead => Err(ResponseError::UnknownMemberId),
             GroupState::PreparingRebalance => {
                 self.renew_session(cx, &request.member_id);
                 Err(ResponseError::RebalanceInProgress)
@@ -50,6 +49,7 @@ impl Group {
                 self.renew_session(cx, &request.member_id);
                 Ok(())
             }
+            _ => Err(ResponseError::UnknownMemberId),
         }
     }
 

@@ -39,6 +39,9 @@ impl Groups {
         if let Err(error) = validate(cx, &request) {
             return refuse(cx, from, &member_id, error);
         }
+        if let Err(error) = self.make_way_for_classic(cx, &request.group_id, &member_id) {
+            return refuse(cx, from, "", error);
+        }
         let group = match self.by_id.contains_key(request.group_id.as_str()) {
             false if !member_id.is_empty() => {
                 return refuse(cx, from, &member_id, ResponseError::UnknownMemberId);
@@ -113,7 +116,6 @@ impl Group {
         let max = usize::try_from(cx.settings.group_max_size).unwrap_or(0);
         let member = self.members.get(member_id);
         match self.state {
-            GroupState::Empty | GroupState::Dead => true,
             GroupState::PreparingRebalance => {
                 member.is_some_and(|member| member.awaiting_join.is_some())
                     || self.awaiting_join() < max
@@ -121,6 +123,8 @@ impl Group {
             GroupState::CompletingRebalance | GroupState::Stable => {
                 member.is_some() || self.members.len() < max
             }
+            // Empty or Dead: a classic group has no other states.
+            _ => true,
         }
     }
 
@@ -195,7 +199,7 @@ impl Group {
             GroupState::Stable | GroupState::CompletingRebalance => {
                 format!("metadata of {member_id} changed")
             }
-            GroupState::Empty | GroupState::Dead => {
+            _ => {
                 return refuse(cx, from, member_id, ResponseError::UnknownMemberId);
             }
         };

@@ -33,12 +33,32 @@ impl Groups {
         } else {
             vec![MemberIdentity::default().with_member_id(request.member_id)]
         };
-        let outcomes = match self.by_id.get_mut(request.group_id.as_str()) {
+        let id = request.group_id.as_str();
+        let outcomes = match self.by_id.get_mut(id) {
             Some(group) => group.leave(cx, &leavers),
+            None if self.consumer.contains_key(id) => leavers
+                .iter()
+                .map(|leaver| self.remove_named_consumer(cx, id, leaver))
+                .collect(),
             None => vec![Err(ResponseError::UnknownMemberId); leavers.len()],
         };
         let response = response(from.api_version, leavers, outcomes);
         cx.respond(from, response);
+    }
+
+    /// An administrator removes a member of a consumer group, by its id or its instance id.
+    fn remove_named_consumer(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: &str,
+        leaver: &MemberIdentity,
+    ) -> Result<(), ResponseError> {
+        let group = self.consumer.get(id);
+        let group = group.ok_or(ResponseError::UnknownMemberId)?;
+        let instance = leaver.group_instance_id.as_ref().map(StrBytes::as_str);
+        let member_id = group.leaver_id(&leaver.member_id, instance)?;
+        self.let_consumer_go(cx, id, &member_id, leaver.reason.as_deref().unwrap_or(""));
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The classic group coordinator: membership, generations and committed offsets.
+//! The group coordinator: membership, generations and committed offsets of classic groups here, groups of
+//! the `consumer` protocol in [`consumer`].
 //!
 //! A handler returns responses and the records to append; replaying the records of a
 //! `__consumer_offsets` partition rebuilds what they say. The rules are Kafka's
@@ -10,6 +11,7 @@
 //! stays until its session or the rebalance ends.
 
 mod classic_group;
+mod consumer;
 mod context;
 mod coordinator;
 mod describe;
@@ -23,20 +25,27 @@ mod member;
 mod member_id;
 mod observe;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offsets;
+mod pending_offsets;
 mod rebalance;
 mod record;
 mod request;
 mod subscription;
 mod sync;
 mod timers;
+mod txn_offset_commit;
 
 #[cfg(test)]
 mod tests;
 
+pub use consumer::{
+    Assignment, ConsumerMember, HeldPartitions, MemberState, ServerAssignor, SubscribedTopics,
+};
 pub use coordinator::GroupCoordinator;
 pub use observe::{GroupDescription, MemberDescription};
 pub use offsets::CommittedOffset;
+pub use pending_offsets::{PendingOffset, PendingOffsets};
 pub use record::{GroupRecord, MemberMetadata};
 pub use request::{GroupOutput, GroupRequest};

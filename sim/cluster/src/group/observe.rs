@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::classic_group::Group;
+use super::consumer::ConsumerGroup;
 use super::coordinator::GroupCoordinator;
 use super::offsets::{CommittedOffset, GroupOffsets};
 use crate::group_state::GroupState;
@@ -16,7 +17,8 @@ pub struct GroupDescription {
     pub group: String,
     /// Its state.
     pub state: GroupState,
-    /// Its generation; it counts up when a rebalance's join phase ends.
+    /// Its generation; it counts up when a rebalance's join phase ends. In the consumer protocol the
+    /// group epoch.
     pub generation: i32,
     /// `consumer` for consumers; `None` if it never had members.
     pub protocol_type: Option<String>,
@@ -41,7 +43,7 @@ pub struct MemberDescription {
     pub client_id: String,
     /// The client's address.
     pub client_host: String,
-    /// Its assignment in the present generation; empty while there is none.
+    /// Its assignment (`ConsumerProtocolAssignment`) in the present generation; empty while there is none.
     pub assignment: Bytes,
     /// Its JoinGroup is parked until the join phase ends.
     pub awaiting_join: bool,
@@ -53,11 +55,15 @@ impl GroupCoordinator {
     /// Every group of this coordinator, by name.
     pub fn groups(&self) -> Vec<GroupDescription> {
         let groups = &self.groups;
-        groups
+        let classic = groups
             .by_id
             .values()
-            .map(|group| describe(group, groups.offsets.group(&group.id)))
-            .collect()
+            .map(|group| describe(group, groups.offsets.group(&group.id)));
+        let consumers = groups
+            .consumer
+            .values()
+            .map(|group| describe_consumers(group, groups.offsets.group(&group.id)));
+        classic.chain(consumers).collect()
     }
 
     /// What the group committed for the partition, if anything.
@@ -76,13 +82,6 @@ fn describe(group: &Group, offsets: Option<&GroupOffsets>) -> GroupDescription {
         awaiting_join: member.awaiting_join.is_some(),
         awaiting_sync: member.awaiting_sync.is_some(),
     });
-    let offsets = offsets
-        .into_iter()
-        .flatten()
-        .flat_map(|(topic, partitions)| {
-            let of_topic = partitions.iter();
-            of_topic.map(|(partition, offset)| ((topic.clone(), *partition), offset.clone()))
-        });
     GroupDescription {
         group: group.id.clone(),
         state: group.state,
@@ -91,6 +90,38 @@ fn describe(group: &Group, offsets: Option<&GroupOffsets>) -> GroupDescription {
         protocol_name: group.protocol_name.clone(),
         leader: group.leader.clone(),
         members: members.collect(),
-        offsets: offsets.collect(),
+        offsets: by_partition(offsets),
     }
+}
+
+/// A group of the consumer protocol: its epoch takes the generation's place, and nobody leads.
+fn describe_consumers(group: &ConsumerGroup, offsets: Option<&GroupOffsets>) -> GroupDescription {
+    let members = group.members.values().map(|member| MemberDescription {
+        member_id: member.member_id.clone(),
+        group_instance_id: member.instance_id.clone(),
+        client_id: member.client_id.clone(),
+        client_host: member.client_host.clone(),
+        assignment: group.encode_assignment(&member.assigned.partitions()),
+        awaiting_join: false,
+        awaiting_sync: false,
+    });
+    GroupDescription {
+        group: group.id.clone(),
+        state: group.state(),
+        generation: group.epoch,
+        protocol_type: Some("consumer".to_owned()),
+        protocol_name: Some(group.assignor.name().to_owned()),
+        leader: None,
+        members: members.collect(),
+        offsets: by_partition(offsets),
+    }
+}
+
+fn by_partition(offsets: Option<&GroupOffsets>) -> BTreeMap<(String, i32), CommittedOffset> {
+    let topics = offsets.into_iter().flatten();
+    let offsets = topics.flat_map(|(topic, partitions)| {
+        let of_topic = partitions.iter();
+        of_topic.map(|(partition, offset)| ((topic.clone(), *partition), offset.clone()))
+    });
+    offsets.collect()
 }

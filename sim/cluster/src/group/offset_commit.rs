@@ -14,7 +14,8 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::classic_group::Group;
+use super::classic_group::Committer;
+use super::consumer::MemberEpoch;
 use super::context::Context;
 use super::groups::Groups;
 use super::offsets::CommittedOffset;
@@ -46,7 +47,7 @@ impl Groups {
         let accepted = if !any_known {
             Ok(())
         } else if topics.is_coordinator_of(&request.group_id) {
-            self.accept_commit(cx, from.api_version, &request)
+            self.accept_commit(cx, from.api_version, &request, topics)
         } else {
             Err(ResponseError::NotCoordinator)
         };
@@ -83,7 +84,20 @@ impl Groups {
         cx: &mut Context<'_>,
         api_version: i16,
         request: &OffsetCommitRequest,
+        topics: &dyn TopicCatalog,
     ) -> Result<(), ResponseError> {
+        if let Some(group) = self.consumer.get(request.group_id.as_str()) {
+            let committer = MemberEpoch {
+                member_id: &request.member_id,
+                epoch: request.generation_id_or_member_epoch,
+            };
+            let partitions = request.topics.iter().flat_map(|topic| {
+                let partitions = topic.partitions.iter();
+                let id = topics.topic_id(&topic.name);
+                partitions.filter_map(move |p| Some((id?, p.partition_index)))
+            });
+            return group.validate_commit(committer, api_version, partitions);
+        }
         let Some(group) = self.by_id.get_mut(request.group_id.as_str()) else {
             return if request.generation_id_or_member_epoch < 0 {
                 Ok(())
@@ -93,7 +107,12 @@ impl Groups {
                 Err(ResponseError::IllegalGeneration)
             };
         };
-        group.validate_commit(request)?;
+        let committer = Committer {
+            generation: request.generation_id_or_member_epoch,
+            member_id: &request.member_id,
+            instance_id: request.group_instance_id.as_ref().map(StrBytes::as_str),
+        };
+        group.validate_committer(&committer, false)?;
         if matches!(
             group.state,
             GroupState::Stable | GroupState::PreparingRebalance
@@ -149,31 +168,7 @@ impl Groups {
             partition,
             committed,
         };
-        self.replay(record.clone());
-        cx.append(record);
-    }
-}
-
-impl Group {
-    fn validate_commit(&self, request: &OffsetCommitRequest) -> Result<(), ResponseError> {
-        let generation = request.generation_id_or_member_epoch;
-        let instance = request.group_instance_id.as_ref().map(StrBytes::as_str);
-        if generation < 0 && self.is(GroupState::Empty) {
-            // A simple consumer, or an administrator.
-            return Ok(());
-        }
-        if generation < 0 && request.member_id.is_empty() && instance.is_none() {
-            return Err(ResponseError::UnknownMemberId);
-        }
-        self.validate_member(&request.member_id, instance)?;
-        if generation != self.generation {
-            Err(ResponseError::IllegalGeneration)
-        } else if self.is(GroupState::CompletingRebalance) {
-            // The member has joined, but may not own what it commits any more.
-            Err(ResponseError::RebalanceInProgress)
-        } else {
-            Ok(())
-        }
+        self.record(cx, record);
     }
 }
 

@@ -37,7 +37,11 @@ impl Groups {
         let response = if from.api_version >= BATCH_SINCE {
             let groups = request.groups.into_iter().map(|group| {
                 let id = group.group_id;
-                let fetched = self.fetch_group(&id, group.topics, catalog);
+                let stable = request.require_stable;
+                let member_id = group.member_id.as_ref().map(StrBytes::as_str);
+                let fetched = self
+                    .may_fetch(&id, member_id, group.member_epoch)
+                    .and_then(|()| self.fetch_group(&id, group.topics, stable, catalog));
                 let response = OffsetFetchResponseGroup::default().with_group_id(id);
                 match fetched {
                     Ok(topics) => response.with_topics(topics),
@@ -49,6 +53,19 @@ impl Groups {
             self.fetch_single(from.api_version, request, catalog)
         };
         cx.respond(from, ResponseKind::OffsetFetch(response));
+    }
+
+    /// A member of a consumer group has to name its epoch; nobody else is asked.
+    fn may_fetch(
+        &self,
+        group: &str,
+        member_id: Option<&str>,
+        epoch: i32,
+    ) -> Result<(), ResponseError> {
+        match self.consumer.get(group) {
+            Some(group) => group.validate_fetch(member_id, epoch),
+            None => Ok(()),
+        }
     }
 
     fn fetch_single(
@@ -65,7 +82,8 @@ impl Groups {
             });
             as_batched.collect::<Vec<_>>()
         });
-        match self.fetch_group(&request.group_id, asked.clone(), catalog) {
+        let stable = request.require_stable;
+        match self.fetch_group(&request.group_id, asked.clone(), stable, catalog) {
             Ok(topics) => OffsetFetchResponse::default()
                 .with_topics(topics.into_iter().map(to_single).collect()),
             Err(error) if api_version >= TOP_LEVEL_ERROR_SINCE => {
@@ -88,31 +106,47 @@ impl Groups {
         &self,
         group: &str,
         asked: Option<Vec<OffsetFetchRequestTopics>>,
+        require_stable: bool,
         catalog: &dyn TopicCatalog,
     ) -> Result<Vec<OffsetFetchResponseTopics>, ResponseError> {
         if !catalog.is_coordinator_of(group) {
             return Err(ResponseError::NotCoordinator);
         }
         let Some(asked) = asked else {
-            return Ok(self.all_offsets(group));
+            return Ok(self.all_offsets(group, require_stable));
         };
         let answered = asked.into_iter().map(|topic| {
-            let committed = |index: &i32| {
-                partition(*index, self.offsets.get(group, topic.name.as_str(), *index))
-            };
+            let committed =
+                |index: &i32| self.fetch_partition(group, &topic.name, *index, require_stable);
             let partitions = topic.partition_indexes.iter().map(committed).collect();
             of_topic(topic.name.clone(), partitions)
         });
         Ok(answered.collect())
     }
 
-    fn all_offsets(&self, group: &str) -> Vec<OffsetFetchResponseTopics> {
+    /// A partition's offset. Who asks for stable ones is told to come back while a transaction
+    /// has one pending (KIP-447).
+    fn fetch_partition(
+        &self,
+        group: &str,
+        topic: &str,
+        index: i32,
+        require_stable: bool,
+    ) -> OffsetFetchResponsePartitions {
+        if require_stable && self.pending.is_pending(group, topic, index) {
+            let unstable = ResponseError::UnstableOffsetCommit;
+            return partition(index, None).with_error_code(unstable.code());
+        }
+        partition(index, self.offsets.get(group, topic, index))
+    }
+
+    fn all_offsets(&self, group: &str, require_stable: bool) -> Vec<OffsetFetchResponseTopics> {
         let topics = self.offsets.group(group).into_iter().flatten();
         topics
             .map(|(topic, partitions)| {
                 let partitions = partitions
-                    .iter()
-                    .map(|(i, offset)| partition(*i, Some(offset)));
+                    .keys()
+                    .map(|index| self.fetch_partition(group, topic, *index, require_stable));
                 let name = TopicName(StrBytes::from_string(topic.clone()));
                 of_topic(name, partitions.collect())
             })

@@ -1,8 +1,12 @@
 //! The records of `__consumer_offsets`, typed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
+use super::consumer::{Assignment, ConsumerMember, ServerAssignor, SubscribedTopics};
 use super::offsets::CommittedOffset;
+use super::pending_offsets::PendingOffsets;
 
 /// One record of a group (`GroupMetadataKey`/`Value`, `OffsetCommitKey`/`Value`), or its tombstone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,24 @@ pub enum GroupRecord {
         /// What was committed.
         committed: CommittedOffset,
     },
+    /// What a transaction is going to commit in the group, so far.
+    PendingOffsets {
+        /// The transaction's producer.
+        producer_id: i64,
+        /// The group.
+        group: String,
+        /// Wall-clock time of the commit.
+        wall_ms: i64,
+        /// All its offsets.
+        offsets: PendingOffsets,
+    },
+    /// The transaction has ended; what it committed stands in records of its own.
+    PendingOffsetsEnded {
+        /// The transaction's producer.
+        producer_id: i64,
+        /// The group.
+        group: String,
+    },
     /// A committed offset was removed.
     OffsetTombstone {
         /// The group.
@@ -49,6 +71,56 @@ pub enum GroupRecord {
         topic: String,
         /// The partition.
         partition: i32,
+    },
+    /// A consumer group came to another epoch (`ConsumerGroupMetadataValue`).
+    ConsumerGroupMetadata {
+        /// The group.
+        group: String,
+        /// Its epoch.
+        epoch: i32,
+        /// The subscribed topics as they were then.
+        topics: SubscribedTopics,
+    },
+    /// The consumer group was removed.
+    ConsumerGroupTombstone {
+        /// The group.
+        group: String,
+    },
+    /// A member as it stands (`ConsumerGroupMemberMetadataValue` and
+    /// `ConsumerGroupCurrentMemberAssignmentValue`).
+    ConsumerGroupMember {
+        /// The group.
+        group: String,
+        /// The member.
+        member: ConsumerMember,
+    },
+    /// A member is gone, with its target.
+    ConsumerGroupMemberTombstone {
+        /// The group.
+        group: String,
+        /// The member.
+        member_id: String,
+    },
+    /// The target of every member (`ConsumerGroupTargetAssignmentMetadataValue` and
+    /// `ConsumerGroupTargetAssignmentMemberValue`).
+    ConsumerGroupTarget {
+        /// The group.
+        group: String,
+        /// The group epoch that it was made for.
+        epoch: i32,
+        /// What made it.
+        assignor: ServerAssignor,
+        /// By member id.
+        target: BTreeMap<String, Assignment>,
+    },
+    /// A static member that is back has the target it had under its old id.
+    ConsumerGroupMemberTarget {
+        /// The group.
+        group: String,
+        /// The new id.
+        member_id: String,
+        /// Its target.
+        target: Assignment,
     },
 }
 
@@ -59,7 +131,15 @@ impl GroupRecord {
             Self::GroupMetadata { group, .. }
             | Self::GroupTombstone { group }
             | Self::OffsetCommit { group, .. }
-            | Self::OffsetTombstone { group, .. } => group,
+            | Self::PendingOffsets { group, .. }
+            | Self::PendingOffsetsEnded { group, .. }
+            | Self::OffsetTombstone { group, .. }
+            | Self::ConsumerGroupMetadata { group, .. }
+            | Self::ConsumerGroupTombstone { group }
+            | Self::ConsumerGroupMember { group, .. }
+            | Self::ConsumerGroupMemberTombstone { group, .. }
+            | Self::ConsumerGroupTarget { group, .. }
+            | Self::ConsumerGroupMemberTarget { group, .. } => group,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What goes into the coordinator and what comes out.
 
 use kafka_protocol::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest,
-    LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetFetchRequest, RequestKind,
-    ResponseKind, SyncGroupRequest,
+    ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DeleteGroupsRequest,
+    DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, LeaveGroupRequest,
+    ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest, RequestKind,
+    ResponseKind, SyncGroupRequest, TxnOffsetCommitRequest,
 };
 
 use super::record::GroupRecord;
@@ -23,6 +24,8 @@ pub enum GroupRequest {
     LeaveGroup(LeaveGroupRequest),
     /// Key 8, versions 2-9.
     OffsetCommit(OffsetCommitRequest),
+    /// Key 28, versions 0-4.
+    TxnOffsetCommit(TxnOffsetCommitRequest),
     /// Key 9, versions 1-9.
     OffsetFetch(OffsetFetchRequest),
     /// Key 15, versions 0-6.
@@ -31,6 +34,12 @@ pub enum GroupRequest {
     ListGroups(ListGroupsRequest),
     /// Key 42, versions 0-2.
     DeleteGroups(DeleteGroupsRequest),
+    /// Key 47, version 0.
+    OffsetDelete(OffsetDeleteRequest),
+    /// Key 68, versions 0-1.
+    ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
+    /// Key 69, versions 0-1.
+    ConsumerGroupDescribe(ConsumerGroupDescribeRequest),
 }
 
 impl TryFrom<RequestKind> for GroupRequest {
@@ -44,10 +53,14 @@ impl TryFrom<RequestKind> for GroupRequest {
             RequestKind::Heartbeat(request) => Self::Heartbeat(request),
             RequestKind::LeaveGroup(request) => Self::LeaveGroup(request),
             RequestKind::OffsetCommit(request) => Self::OffsetCommit(request),
+            RequestKind::TxnOffsetCommit(request) => Self::TxnOffsetCommit(request),
             RequestKind::OffsetFetch(request) => Self::OffsetFetch(request),
             RequestKind::DescribeGroups(request) => Self::DescribeGroups(request),
             RequestKind::ListGroups(request) => Self::ListGroups(request),
             RequestKind::DeleteGroups(request) => Self::DeleteGroups(request),
+            RequestKind::OffsetDelete(request) => Self::OffsetDelete(request),
+            RequestKind::ConsumerGroupHeartbeat(request) => Self::ConsumerGroupHeartbeat(request),
+            RequestKind::ConsumerGroupDescribe(request) => Self::ConsumerGroupDescribe(request),
             other => return Err(Box::new(other)),
         })
     }

@@ -54,7 +54,7 @@ impl Group {
                 let response = self.assignment_of(member_id);
                 cx.respond(from, response);
             }
-            GroupState::Empty | GroupState::Dead => {
+            _ => {
                 refuse(cx, from, ResponseError::UnknownMemberId);
             }
         }

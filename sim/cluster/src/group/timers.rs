@@ -13,6 +13,8 @@ pub(super) enum TimerKey {
     Join { group: String },
     /// The wait for members to sync ends.
     Sync { group: String },
+    /// A member of a consumer group has not given up its partitions.
+    Revocation { group: String, member_id: String },
     /// Expired offsets and empty groups are to be removed.
     Expiry,
 }

@@ -8,6 +8,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+use super::counts;
 use crate::api_versions::is_served;
 use crate::request::Request;
 use crate::requester::ConnectionId;
@@ -104,6 +105,7 @@ pub(super) fn decode(
         .client_id
         .map(|id| id.to_string())
         .unwrap_or_default();
+    counts::check(key, &frame, version).map_err(malformed)?;
     request.body = RequestKind::decode(key, &mut frame, version)
         .map_err(|cause| malformed(format!("{cause:#}")))?;
     if !frame.is_empty() {

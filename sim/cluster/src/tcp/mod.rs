@@ -6,7 +6,10 @@
 mod backlog;
 mod clocks;
 mod connection;
+mod counts;
 mod frame;
+#[cfg(test)]
+mod frame_fuzzing;
 mod listener;
 mod options;
 mod server;

@@ -71,7 +71,10 @@ fn a_new_topic_avoids_brokers_that_are_down() {
     lab.cluster.stop_broker(lab.now, 2);
     lab.ask(1, 9, MetadataRequest::default().with_topics(None));
     let name = topic_name("t");
-    let topic = lab.cluster.state.create_topic(name, Default::default(), 4);
+    let topic = lab
+        .cluster
+        .state
+        .create_topic(name, Default::default(), 4, 1);
     let replicas: Vec<_> = topic.partitions.iter().map(|p| p.replica).collect();
     assert_eq!(replicas, [1, 3, 1, 3]);
 }

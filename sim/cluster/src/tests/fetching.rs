@@ -55,7 +55,7 @@ fn a_long_poll_is_answered_by_the_next_append() {
     let (connection, body) = response(fetch);
     assert_eq!(connection, 7);
     assert_eq!(fetched(&body), [vec![], vec!["a".to_owned()]]);
-    assert_eq!(lab.cluster.next_timer(), None);
+    assert_eq!(lab.next_client_timer(), None);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_long_poll_ends_empty_when_its_time_is_up() {
     let mut lab = Lab::new(1);
     lab.create_topic("t", &[1]);
     assert!(lab.send(1, 7, 12, fetch_request("t", &[(0, 0)])).is_empty());
-    let due = lab.cluster.next_timer().unwrap();
+    let due = lab.next_client_timer().unwrap();
     assert_eq!(
         due,
         lab.now.monotonic + std::time::Duration::from_millis(500)
@@ -74,7 +74,7 @@ fn a_long_poll_ends_empty_when_its_time_is_up() {
     let (connection, body) = only(lab.cluster.tick(lab.now));
     assert_eq!(connection, 7);
     assert_eq!(fetched(&body), [Vec::<String>::new()]);
-    assert_eq!(lab.cluster.next_timer(), None);
+    assert_eq!(lab.next_client_timer(), None);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_closed_connection_takes_its_long_poll_along() {
             .connection_closed(lab.now, 1, connection)
             .is_empty()
     );
-    assert_eq!(lab.cluster.next_timer(), None);
+    assert_eq!(lab.next_client_timer(), None);
     assert!(
         lab.send(
             1,

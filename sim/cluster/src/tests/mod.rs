@@ -1,11 +1,17 @@
 //! The cluster seen from its clients, without a network.
 
 mod brokers;
+mod configs;
 mod coordinating;
 mod fetching;
+mod idempotence;
+mod log_dirs;
 mod metadata;
 mod offsets;
 mod ordering;
+mod partitions;
 mod producing;
+mod replicating;
+mod retaining;
 mod topics;
-mod versions;
+pub(crate) mod versions;

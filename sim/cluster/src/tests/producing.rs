@@ -3,7 +3,9 @@ use kafka_protocol::messages::ProduceRequest;
 
 use crate::event::Event;
 use crate::request::Output;
-use crate::testing::{Lab, ask, fetch_request, produce_request, record_batch, values};
+use crate::testing::{
+    Lab, Sender, ask, batch_of, fetch_request, produce_request, record_batch, values,
+};
 use crate::topic_config::TopicConfig;
 
 fn error(code: i16) -> Option<ResponseError> {
@@ -121,10 +123,13 @@ fn what_cannot_be_honoured_is_refused() {
     };
     let acks = refusal(produce_request("t", 0, 2, batch()));
     assert_eq!(acks, Some(ResponseError::InvalidRequiredAcks));
-    let mut transactional = produce_request("t", 0, -1, batch());
-    transactional.transactional_id =
-        Some(kafka_protocol::protocol::StrBytes::from_static_str("x").into());
-    assert_eq!(refusal(transactional), Some(ResponseError::InvalidTxnState));
+    let sender = Sender {
+        transactional: true,
+        ..Sender::idempotent(1, 0, 0)
+    };
+    let anonymous = produce_request("t", 0, -1, batch_of(&sender, &[(1, "a")]));
+    let unauthorized = ResponseError::TransactionalIdAuthorizationFailed;
+    assert_eq!(refusal(anonymous), Some(unauthorized));
     let internal = refusal(produce_request("__consumer_offsets", 0, -1, batch()));
     assert_eq!(internal, Some(ResponseError::InvalidTopicException));
     let empty = refusal(produce_request("t", 0, -1, bytes::Bytes::new()));
@@ -155,7 +160,7 @@ fn a_topic_may_stamp_records_itself() {
         .set("message.timestamp.type", Some("LogAppendTime"))
         .unwrap();
     let name = crate::testing::topic_name("t");
-    lab.cluster.state.create_topic_at(name, config, &[1]);
+    lab.cluster.state.create_topic_at(name, config, &[vec![1]]);
     let answer = lab.produce(1, "t", 0, &["a"]);
     assert_eq!(answer.log_append_time_ms, lab.now.wall_ms);
     let batch = lab.cluster.log("t", 0).unwrap().batches().next().unwrap();

@@ -80,7 +80,7 @@ fn what_kafka_would_refuse_is_refused() {
         (wanted("t", -2), ResponseError::InvalidPartitions),
         (wanted("t", 10_001), ResponseError::PolicyViolation),
         (
-            wanted("t", 1).with_replication_factor(2),
+            wanted("t", 1).with_replication_factor(3),
             ResponseError::InvalidReplicationFactor,
         ),
         (

@@ -1,18 +1,34 @@
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::add_partitions_to_txn_request::{
+    AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,
+};
+use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_for_leader_epoch_request::{
     OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, DeleteGroupsRequest,
-    DeleteTopicsRequest, DescribeClusterRequest, DescribeGroupsRequest, FindCoordinatorRequest,
-    HeartbeatRequest, InitProducerIdRequest, JoinGroupRequest, LeaveGroupRequest,
-    ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
-    OffsetFetchRequest, OffsetForLeaderEpochRequest, RequestKind, SyncGroupRequest,
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AlterConfigsRequest, ApiKey,
+    ApiVersionsRequest, ApiVersionsResponse, ConsumerGroupDescribeRequest,
+    ConsumerGroupHeartbeatRequest, CreatePartitionsRequest, CreateTopicsRequest,
+    DeleteGroupsRequest, DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest,
+    DescribeConfigsRequest, DescribeGroupsRequest, EndTxnRequest, FindCoordinatorRequest, GroupId,
+    HeartbeatRequest, IncrementalAlterConfigsRequest, InitProducerIdRequest, JoinGroupRequest,
+    LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, RequestKind,
+    SyncGroupRequest, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -32,7 +48,7 @@ fn advertised(lab: &mut Lab) -> ApiVersionsResponse {
 }
 
 /// A request about a topic, led here or not.
-fn request(key: ApiKey, version: i16, topic: &str) -> RequestKind {
+pub(crate) fn request(key: ApiKey, version: i16, topic: &str) -> RequestKind {
     let name = topic_name(topic);
     match key {
         ApiKey::Produce => produce_request(topic, 0, -1, record_batch(&[(1, "a")])).into(),
@@ -70,12 +86,29 @@ fn request(key: ApiKey, version: i16, topic: &str) -> RequestKind {
                 .with_topics(vec![topic, bad])
                 .into()
         }
+        ApiKey::CreatePartitions => {
+            let topic = CreatePartitionsTopic::default()
+                .with_name(name)
+                .with_count(1);
+            CreatePartitionsRequest::default()
+                .with_topics(vec![topic])
+                .into()
+        }
         ApiKey::DeleteTopics if version >= 6 => DeleteTopicsRequest::default()
             .with_topics(vec![DeleteTopicState::default()])
             .into(),
         ApiKey::DeleteTopics => DeleteTopicsRequest::default()
             .with_topic_names(vec![topic_name("gone")])
             .into(),
+        ApiKey::DeleteRecords => {
+            let partition = DeleteRecordsPartition::default();
+            let topic = DeleteRecordsTopic::default()
+                .with_name(name)
+                .with_partitions(vec![partition]);
+            DeleteRecordsRequest::default()
+                .with_topics(vec![topic])
+                .into()
+        }
         ApiKey::OffsetForLeaderEpoch => {
             let partition = OffsetForLeaderPartition::default();
             let topic = OffsetForLeaderTopic::default()
@@ -85,6 +118,58 @@ fn request(key: ApiKey, version: i16, topic: &str) -> RequestKind {
                 .with_topics(vec![topic])
                 .into()
         }
+        ApiKey::InitProducerId => InitProducerIdRequest::default()
+            .with_transactional_id(None)
+            .into(),
+        ApiKey::AddPartitionsToTxn if version >= 4 => {
+            let topic = AddPartitionsToTxnTopic::default()
+                .with_name(name)
+                .with_partitions(vec![0]);
+            let transaction = AddPartitionsToTxnTransaction::default().with_topics(vec![topic]);
+            AddPartitionsToTxnRequest::default()
+                .with_transactions(vec![transaction])
+                .into()
+        }
+        ApiKey::AddPartitionsToTxn => {
+            let topic = AddPartitionsToTxnTopic::default()
+                .with_name(name)
+                .with_partitions(vec![0]);
+            AddPartitionsToTxnRequest::default()
+                .with_v3_and_below_topics(vec![topic])
+                .into()
+        }
+        ApiKey::AddOffsetsToTxn => AddOffsetsToTxnRequest::default().into(),
+        ApiKey::EndTxn => EndTxnRequest::default().into(),
+        ApiKey::TxnOffsetCommit => {
+            let partition = TxnOffsetCommitRequestPartition::default();
+            let topic = TxnOffsetCommitRequestTopic::default()
+                .with_name(name)
+                .with_partitions(vec![partition]);
+            TxnOffsetCommitRequest::default()
+                .with_topics(vec![topic])
+                .into()
+        }
+        ApiKey::DescribeConfigs => {
+            let resource = DescribeConfigsResource::default()
+                .with_resource_type(2)
+                .with_resource_name(name.0);
+            DescribeConfigsRequest::default()
+                .with_resources(vec![resource])
+                .with_include_synonyms(true)
+                .into()
+        }
+        ApiKey::AlterConfigs => {
+            let resource = AlterConfigsResource::default()
+                .with_resource_type(2)
+                .with_resource_name(name.0);
+            AlterConfigsRequest::default()
+                .with_resources(vec![resource])
+                .into()
+        }
+        ApiKey::IncrementalAlterConfigs => IncrementalAlterConfigsRequest::default().into(),
+        ApiKey::OffsetDelete => OffsetDeleteRequest::default()
+            .with_group_id(GroupId(StrBytes::from_static_str("g")))
+            .into(),
         ApiKey::DescribeCluster => DescribeClusterRequest::default().into(),
         ApiKey::ApiVersions => software().into(),
         ApiKey::OffsetCommit => OffsetCommitRequest::default().into(),
@@ -96,6 +181,8 @@ fn request(key: ApiKey, version: i16, topic: &str) -> RequestKind {
         ApiKey::DescribeGroups => DescribeGroupsRequest::default().into(),
         ApiKey::ListGroups => ListGroupsRequest::default().into(),
         ApiKey::DeleteGroups => DeleteGroupsRequest::default().into(),
+        ApiKey::ConsumerGroupHeartbeat => ConsumerGroupHeartbeatRequest::default().into(),
+        ApiKey::ConsumerGroupDescribe => ConsumerGroupDescribeRequest::default().into(),
         other => panic!("{other:?} is advertised and not tested"),
     }
 }
@@ -130,10 +217,11 @@ fn what_is_needed_is_advertised_and_what_is_not_served_is_not() {
     assert_eq!(
         keys,
         [
-            0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 23, 42, 60
+            0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28,
+            32, 33, 37, 42, 44, 47, 60, 68, 69
         ]
     );
-    assert!(served_versions(ApiKey::InitProducerId).is_none());
+    assert!(served_versions(ApiKey::WriteTxnMarkers).is_none());
 }
 
 #[test]
@@ -190,7 +278,7 @@ fn a_client_that_hides_its_name_is_refused() {
 fn what_is_not_served_closes_the_connection_and_says_why() {
     let mut lab = Lab::new(1);
     for (connection, version, body) in [
-        (7, 4, RequestKind::from(InitProducerIdRequest::default())),
+        (7, 1, RequestKind::from(WriteTxnMarkersRequest::default())),
         (8, 99, RequestKind::from(MetadataRequest::default())),
         (
             9,

@@ -20,14 +20,25 @@ pub(crate) struct Served {
 impl Served {
     /// Serves that many brokers; topics get that many partitions.
     pub(crate) fn start(brokers: u16, partitions: i32) -> Self {
+        Self::start_with(brokers, partitions, |_| {})
+    }
+
+    /// As [`start`](Self::start), with other settings.
+    pub(crate) fn start_with(
+        brokers: u16,
+        partitions: i32,
+        change: impl FnOnce(&mut BrokerSettings),
+    ) -> Self {
         let (sender, events) = channel();
+        let mut settings = BrokerSettings {
+            num_partitions: partitions,
+            group_initial_rebalance_delay_ms: 0,
+            ..BrokerSettings::default()
+        };
+        change(&mut settings);
         let server = Server::start(ServeOptions {
             brokers,
-            settings: BrokerSettings {
-                num_partitions: partitions,
-                group_initial_rebalance_delay_ms: 0,
-                ..BrokerSettings::default()
-            },
+            settings,
             observer: Box::new(move |event| {
                 // The test may have ended.
                 let _ = sender.send(event.clone());

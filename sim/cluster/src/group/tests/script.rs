@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A step is `client verb arguments`, or `advance MILLISECONDS`, `restart [GROUP.MAX.SIZE]` (the
-//! coordinator is rebuilt from its records), `unload`, `delete-topic TOPIC`, `rewind TOPIC-PARTITION=OFFSET`. A client
+//! coordinator is rebuilt from its records), `unload`, `delete-topic TOPIC`, `rewind TOPIC-PARTITION=OFFSET`,
+//! `partitions TOPIC COUNT`. A client
 //! remembers its member id and generation; `id=` and `gen=` say something else, `v=` another
 //! version. Member ids appear as `client#n`: the n-th id the coordinator made for that client.
 
@@ -21,11 +22,12 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{ResponseKind, TopicName};
-use kafka_protocol::protocol::Encodable;
+use kafka_protocol::messages::{ConsumerGroupHeartbeatResponse, ResponseKind, TopicName};
+use kafka_protocol::protocol::{Encodable, StrBytes};
+use uuid::Uuid;
 
 use super::super::{GroupCoordinator, GroupOutput, GroupRecord};
-use super::script_requests;
+use super::{script_consumers, script_requests};
 use crate::config::BrokerSettings;
 use crate::event::Event;
 use crate::now::Now;
@@ -73,12 +75,35 @@ fn unindent(script: &str) -> String {
         .collect()
 }
 
-/// Topics `t` and `u` with four partitions each; groups called `elsewhere` are another broker's.
-pub(super) struct Topics;
+/// Topics `t` and `u`, with four partitions each unless a step has changed that; groups called
+/// `elsewhere` are another broker's.
+pub(super) struct Topics {
+    pub(super) counts: BTreeMap<&'static str, i32>,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        Self {
+            counts: BTreeMap::from([("t", 4), ("u", 4)]),
+        }
+    }
+}
 
 impl TopicCatalog for Topics {
     fn partition_count(&self, topic: &TopicName) -> Option<i32> {
-        ["t", "u"].contains(&topic.as_str()).then_some(4)
+        let count = self.counts.get(topic.as_str()).copied();
+        count.filter(|count| *count > 0)
+    }
+
+    fn topic_id(&self, topic: &TopicName) -> Option<Uuid> {
+        let id = script_consumers::topic_id(topic.as_str());
+        self.partition_count(topic).map(|_| id)
+    }
+
+    fn topic_name(&self, id: Uuid) -> Option<TopicName> {
+        let mut names = self.counts.keys();
+        let name = names.find(|name| script_consumers::topic_id(name) == id)?;
+        Some(TopicName(StrBytes::from_static_str(name)))
     }
 
     fn is_coordinator_of(&self, group: &str) -> bool {
@@ -88,6 +113,7 @@ impl TopicCatalog for Topics {
 
 #[derive(Default)]
 pub(super) struct Client {
+    pub(super) name: String,
     pub(super) member_id: String,
     pub(super) generation: i32,
 }
@@ -96,6 +122,7 @@ struct Run {
     settings: BrokerSettings,
     coordinator: GroupCoordinator,
     log: Vec<GroupRecord>,
+    topics: Topics,
     now: Now,
     requests: i32,
     clients: BTreeMap<String, Client>,
@@ -109,6 +136,7 @@ impl Run {
             settings: settings.clone(),
             coordinator: GroupCoordinator::new(settings),
             log: Vec::new(),
+            topics: Topics::default(),
             now: Now {
                 monotonic: Duration::ZERO,
                 wall_ms: 1_700_000_000_000,
@@ -142,6 +170,16 @@ impl Run {
                 let outputs = self.coordinator.topic_deleted(self.now, rest[0]);
                 self.write_down(outputs)
             }
+            "partitions" => {
+                let name = ["t", "u", "later"]
+                    .into_iter()
+                    .find(|name| *name == rest[0]);
+                let count = rest[1].parse().expect("a number of partitions");
+                self.topics
+                    .counts
+                    .insert(name.expect("t, u or later"), count);
+                Vec::new()
+            }
             "rewind" => {
                 let (topic, partition, offset) = script_requests::offset(rest[0]);
                 let outputs = self
@@ -156,6 +194,7 @@ impl Run {
     fn request(&mut self, client: &str, verb: &str, arguments: &[&str]) -> Vec<String> {
         self.requests += 1;
         let state = self.clients.entry(client.to_owned()).or_default();
+        client.clone_into(&mut state.name);
         let ids: BTreeMap<&str, &str> = self
             .aliases
             .iter()
@@ -169,7 +208,9 @@ impl Run {
             client_id: client.to_owned(),
             client_host: "/10.0.0.1".to_owned(),
         };
-        let outputs = self.coordinator.handle(self.now, from, request, &Topics);
+        let outputs = self
+            .coordinator
+            .handle(self.now, from, request, &self.topics);
         self.write_down(outputs)
     }
 
@@ -224,6 +265,9 @@ impl Run {
 
     /// What the client learns about itself.
     fn learn(&mut self, client_id: &str, response: &ResponseKind) {
+        if let ResponseKind::ConsumerGroupHeartbeat(response) = response {
+            return self.learn_epoch(client_id, response);
+        }
         let ResponseKind::JoinGroup(response) = response else {
             return;
         };
@@ -240,9 +284,20 @@ impl Run {
         }
     }
 
-    /// Gives an id its alias.
+    fn learn_epoch(&mut self, client_id: &str, response: &ConsumerGroupHeartbeatResponse) {
+        if let Some(member_id) = &response.member_id {
+            let client = self.clients.entry(client_id.to_owned()).or_default();
+            client.member_id = member_id.to_string();
+            client.generation = response.member_epoch;
+        }
+    }
+
+    /// Gives an id its alias, if it is one of the coordinator's.
     fn name(&mut self, id: &str) {
-        let prefix = &id[..id.len() - "-00000000-0000-0000-0000-000000000000".len()];
+        let suffix = "-00000000-0000-0000-0000-000000000000".len();
+        let Some(prefix) = id.len().checked_sub(suffix).map(|end| &id[..end]) else {
+            return;
+        };
         let same = self
             .aliases
             .values()
@@ -270,6 +325,8 @@ fn encode(response: &ResponseKind, bytes: &mut BytesMut, version: i16) {
         ResponseKind::DescribeGroups(response) => response.encode(bytes, version),
         ResponseKind::ListGroups(response) => response.encode(bytes, version),
         ResponseKind::DeleteGroups(response) => response.encode(bytes, version),
+        ResponseKind::ConsumerGroupHeartbeat(response) => response.encode(bytes, version),
+        ResponseKind::ConsumerGroupDescribe(response) => response.encode(bytes, version),
         other => panic!("not a group's response: {other:?}"),
     };
     encoded.unwrap_or_else(|error| panic!("{response:?} at version {version}: {error}"));

@@ -22,10 +22,11 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::super::GroupRequest;
 use super::script::Client;
+use super::script_consumers;
 
-struct Arguments<'a> {
-    words: &'a [&'a str],
-    client: &'a Client,
+pub(super) struct Arguments<'a> {
+    pub(super) words: &'a [&'a str],
+    pub(super) client: &'a Client,
     ids: &'a BTreeMap<&'a str, &'a str>,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn build(
         "describe" => (0, GroupRequest::DescribeGroups(arguments.describe())),
         "list" => (0, GroupRequest::ListGroups(arguments.list())),
         "delete" => (1, GroupRequest::DeleteGroups(arguments.delete())),
-        other => panic!("no such verb: {other}"),
+        _ => script_consumers::build(verb, &arguments),
     };
     let version = arguments
         .value("v")
@@ -56,12 +57,12 @@ pub(super) fn build(
 }
 
 impl<'a> Arguments<'a> {
-    fn value(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn value(&self, key: &str) -> Option<&'a str> {
         let mut pairs = self.words.iter().filter_map(|word| word.split_once('='));
         pairs.find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
-    fn number(&self, key: &str, default: i32) -> i32 {
+    pub(super) fn number(&self, key: &str, default: i32) -> i32 {
         self.value(key)
             .map_or(default, |v| v.parse().expect("a number"))
     }
@@ -75,7 +76,7 @@ impl<'a> Arguments<'a> {
         })
     }
 
-    fn group_id(&self) -> GroupId {
+    pub(super) fn group_id(&self) -> GroupId {
         GroupId(text(match self.value("group") {
             None => "g",
             Some("none") => "",
@@ -87,7 +88,7 @@ impl<'a> Arguments<'a> {
         self.number("gen", self.client.generation)
     }
 
-    fn instance(&self) -> Option<StrBytes> {
+    pub(super) fn instance(&self) -> Option<StrBytes> {
         self.value("static").map(text)
     }
 
@@ -224,7 +225,7 @@ impl<'a> Arguments<'a> {
         OffsetFetchRequest::default().with_groups(groups.collect())
     }
 
-    fn named_groups(&self) -> Vec<GroupId> {
+    pub(super) fn named_groups(&self) -> Vec<GroupId> {
         let names = self.words.iter().filter(|word| !word.contains('='));
         names.map(|name| GroupId(text(name))).collect()
     }
@@ -280,7 +281,7 @@ fn subscription(topics: &str) -> Bytes {
     bytes.freeze()
 }
 
-fn text(value: &str) -> StrBytes {
+pub(super) fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
 }
 
@@ -373,7 +374,7 @@ pub(super) fn write_response(response: &ResponseKind, version: i16) -> String {
                 deleted.map(|g| format!("{} {}", g.group_id.as_str(), error(g.error_code)));
             format!("delete {}", deleted.collect::<Vec<_>>().join("; "))
         }
-        other => panic!("not a group's response: {other:?}"),
+        other => script_consumers::write_response(other),
     }
 }
 
@@ -414,7 +415,7 @@ fn written_offset((topic, partition): (&str, i32), offset: i64, code: i16) -> St
 }
 
 /// Kafka's name of an error code.
-fn error(code: i16) -> String {
+pub(super) fn error(code: i16) -> String {
     let Some(error) = ResponseError::try_from_code(code) else {
         return "NONE".to_owned();
     };

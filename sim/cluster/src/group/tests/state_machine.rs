@@ -242,7 +242,9 @@ impl World {
             client_id: format!("worker-{client}"),
             client_host: "/10.0.0.1".to_owned(),
         };
-        let outputs = self.coordinator.handle(self.now, from, request, &Topics);
+        let outputs = self
+            .coordinator
+            .handle(self.now, from, request, &Topics::default());
         self.receive(outputs);
     }
 
@@ -416,7 +418,7 @@ impl World {
             GroupState::PreparingRebalance => {
                 assert!(group.members.values().all(|m| m.awaiting_sync.is_none()));
             }
-            GroupState::Dead => panic!("a dead group is kept"),
+            state => panic!("a classic group that is kept is not {state}"),
         }
     }
 
