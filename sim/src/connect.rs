@@ -10,6 +10,7 @@ use crate::descriptor::{CloseReason, DescriptorId};
 use crate::host::{self, HostId};
 use crate::link::Place;
 use crate::network::{Network, current_place, free_port, is_up, latency};
+use crate::packet_loss;
 use crate::socket::{End, close_end};
 use crate::world::{self, World};
 
@@ -24,6 +25,8 @@ pub(crate) struct Connecting {
     pub(crate) answered_by: Option<Place>,
     pub(crate) waiting: Option<Waker>,
     pub(crate) timer_set: bool,
+    /// How often the request or its answer was lost and is sent again.
+    pub(crate) resent: u32,
     pub(crate) descriptor: DescriptorId,
 }
 
@@ -66,6 +69,7 @@ impl Attempt {
                 answered_by: None,
                 waiting: None,
                 timer_set: true,
+                resent: 0,
                 descriptor,
             };
             world.network.borrow_mut().connecting.insert(id, state);
@@ -160,9 +164,15 @@ pub(crate) fn connect_step(id: u64) {
         let state = network.connecting.get_mut(&id)?;
         state.timer_set = false;
         let (from, local, to) = (state.from, state.local, state.to);
+        if packet_loss::connect_again_after_ns(state.resent).is_none() {
+            return network.connect_again(id, world);
+        }
         if let (Some(answer), Some(by)) = (state.answered, state.answered_by) {
             if network.links.is_cut(by, from) {
                 return None;
+            }
+            if packet_loss::loses(network.links.loss(by, from), world) {
+                return network.connect_again(id, world);
             }
             let state = network.connecting.get_mut(&id)?;
             state.result = Some(answer);
@@ -178,6 +188,11 @@ pub(crate) fn connect_step(id: u64) {
         if world.network.borrow().links.is_cut(from, target) || !is_up(world, target.1) {
             return None;
         }
+        let mut network = world.network.borrow_mut();
+        if packet_loss::loses(network.links.loss(from, target), world) {
+            return network.connect_again(id, world);
+        }
+        drop(network);
         let delay = latency(world, target, from);
         let mut network = world.network.borrow_mut();
         let answer = match listener {
@@ -199,6 +214,19 @@ pub(crate) fn connect_step(id: u64) {
 }
 
 impl Network {
+    /// The request to connect was lost, or its answer: it is sent again later, or given up.
+    fn connect_again(&mut self, id: u64, world: &World) -> Option<Waker> {
+        let state = self.connecting.get_mut(&id)?;
+        let Some(pause_ns) = packet_loss::connect_again_after_ns(state.resent) else {
+            state.result = Some(Err(ErrorKind::TimedOut));
+            return state.waiting.take();
+        };
+        state.resent += 1;
+        state.timer_set = true;
+        world.set_call(world.now_ns() + pause_ns, connect_step, id);
+        None
+    }
+
     /// Makes both ends of a connection. The client's end has the id of the attempt.
     fn establish(&mut self, id: u64, listener: SocketAddr, client: SocketAddr) -> Option<Waker> {
         self.last_id += 1;

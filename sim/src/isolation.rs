@@ -285,23 +285,33 @@ fn run_child(
         libc::dup2(output.as_raw_fd(), libc::STDOUT_FILENO);
         libc::dup2(output.as_raw_fd(), libc::STDERR_FILENO);
     }
+    run_here(seed, move || {
+        body(&mut writer);
+        writer.flush()
+    })
+}
+
+/// Runs `body` as a child does, on a fresh thread and with the same draws outside of the world, but in
+/// this very process, which it ends: with 0 where `body` returned, with 101 where it panicked or failed.
+/// For a debugger, which follows one process; nothing else ends a body that spins.
+pub fn run_here(seed: u64, body: impl FnOnce() -> io::Result<()> + Send + 'static) -> ! {
     boot::begin(seed);
     let thread = std::thread::Builder::new()
         .name("world".to_owned())
         .stack_size(STACK_BYTES)
-        .spawn(move || {
-            body(&mut writer);
-            let flushed = writer.flush().and_then(|()| io::stdout().flush());
-            // The pipe stays open until the child is gone, so that its end is the child's end.
-            std::mem::forget(writer);
-            flushed.is_ok()
+        .spawn(move || -> std::convert::Infallible {
+            let flushed = body().and_then(|()| io::stdout().flush());
+            // From this thread: it would give back what it holds, block by block, before it ends.
+            end_process(if flushed.is_ok() { 0 } else { PANICKED })
         });
-    let code = match thread.map(std::thread::JoinHandle::join) {
-        Ok(Ok(true)) => 0,
-        _ => PANICKED,
-    };
-    // SAFETY: it takes a number, and ends the process without running what the parent registered
-    // for its own exit.
+    // It comes back only from a panic, or never began.
+    let _ = thread.map(std::thread::JoinHandle::join);
+    end_process(PANICKED)
+}
+
+/// Ends the process without running what the parent registered for its own exit.
+fn end_process(code: i32) -> ! {
+    // SAFETY: it takes a number.
     unsafe { libc::_exit(code) }
 }
 

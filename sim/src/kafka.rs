@@ -12,9 +12,10 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use kafka_protocol::messages::{RequestKind, ResponseKind};
 use whitewater_cluster::{
-    BrokerConfig, Cluster, ClusterConfig, ConnectionId, Now, Output, Request,
+    BrokerConfig, Cluster, ClusterConfig, ConnectionId, Event, Now, Output, Request,
 };
 pub use whitewater_cluster::{BrokerId, BrokerSettings};
 
@@ -23,7 +24,7 @@ use crate::host::{self, HostId};
 use crate::kafka_events::record_events;
 use crate::network::{self, Connection, Listener};
 use crate::process::{self, HARNESS, ProcessId};
-use crate::{task, time, world};
+use crate::{cpu, task, time, world};
 
 /// The port every simulated broker listens on.
 pub const BROKER_PORT: u16 = 9092;
@@ -85,6 +86,8 @@ struct Inner {
     /// The process of each group member that asked for an offset commit. A request can wait for
     /// another one, and is then answered on another process's account.
     committers: RefCell<BTreeMap<String, String>>,
+    /// What retention deleted, by topic and partition, in offset order.
+    deleted: RefCell<BTreeMap<(String, i32), Vec<Bytes>>>,
     timer: RefCell<TimerState>,
 }
 
@@ -126,6 +129,7 @@ pub fn start_cluster(config: ClusterSimConfig) -> ClusterHandle {
             connections: RefCell::default(),
             last_connection: Cell::new(0),
             committers: RefCell::default(),
+            deleted: RefCell::default(),
             timer: RefCell::default(),
         }),
     };
@@ -147,6 +151,14 @@ impl ClusterHandle {
     /// Looks into the cluster, for checkers and tools.
     pub fn with<R>(&self, look: impl FnOnce(&Cluster) -> R) -> R {
         look(&self.cluster())
+    }
+
+    /// The record batches of a partition that are deleted, by retention or request, in offset order:
+    /// what nobody in the world can read any more, for checkers.
+    pub fn deleted_batches(&self, topic: &str, partition: i32) -> Vec<Bytes> {
+        let deleted = self.inner.deleted.borrow();
+        let log = deleted.get(&(topic.to_owned(), partition));
+        log.cloned().unwrap_or_default()
     }
 
     /// The ids of all brokers, up or down.
@@ -183,6 +195,21 @@ impl ClusterHandle {
     #[track_caller]
     pub fn kill_broker(&self, id: BrokerId) {
         process::kill(self.broker_process(id));
+    }
+
+    /// Stops a broker's process as SIGSTOP does: what arrives waits, and so do its timers. The
+    /// cluster's metadata does not change (a controller would fence the broker after
+    /// `broker.session.timeout.ms`, 9 s; with one replica its partitions have no other leader).
+    #[track_caller]
+    pub fn pause_broker(&self, id: BrokerId) {
+        process::pause(self.broker_process(id));
+    }
+
+    /// Undoes [`Self::pause_broker`]: what has waited is done, timers that were due first.
+    #[track_caller]
+    pub fn resume_broker(&self, id: BrokerId) {
+        process::resume(self.broker_process(id));
+        self.tick();
     }
 
     /// Starts a broker that is down; it leads its partitions again, at the next leader epoch.
@@ -241,13 +268,54 @@ impl ClusterHandle {
         let (outputs, events, due) = {
             let mut cluster = self.cluster_mut();
             let outputs = act(&mut cluster, now);
-            (outputs, cluster.take_events(), cluster.next_timer())
+            let due = cluster.next_timer_of(|id| self.is_awake(id));
+            (outputs, cluster.take_events(), due)
         };
+        self.keep_deleted(&events);
+        self.end_halted(&events);
         record_events(events, client, &self.inner.committers.borrow());
         for output in outputs {
             self.carry_out(output);
         }
         self.arm(due);
+    }
+
+    /// Ends the processes of brokers that have halted, once what they do now is done.
+    fn end_halted(&self, events: &[Event]) {
+        for event in events {
+            if let Event::BrokerHalted { broker } = event {
+                let process = self.broker_process(*broker);
+                drop(task::spawn_on(
+                    HARNESS,
+                    async move { process::kill(process) },
+                ));
+            }
+        }
+    }
+
+    fn keep_deleted(&self, events: &[Event]) {
+        for event in events {
+            if let Event::SegmentsDeleted {
+                topic,
+                partition,
+                batches,
+                ..
+            } = event
+            {
+                let mut deleted = self.inner.deleted.borrow_mut();
+                let log = deleted.entry((topic.clone(), *partition)).or_default();
+                log.extend(batches.iter().cloned());
+            }
+        }
+    }
+
+    /// Runs the timers that are due, of all brokers that are not paused.
+    fn tick(&self) {
+        self.act(|cluster, now| cluster.tick_brokers(now, |id| self.is_awake(id)));
+    }
+
+    fn is_awake(&self, id: BrokerId) -> bool {
+        !process::is_paused(self.broker_process(id))
     }
 
     fn note_committer(&self, body: &RequestKind, client: &str) {
@@ -321,7 +389,7 @@ async fn run_timers(handle: ClusterHandle) {
         })
         .await;
         handle.inner.timer.borrow_mut().armed = None;
-        handle.act(Cluster::tick);
+        handle.tick();
     }
 }
 
@@ -376,6 +444,7 @@ async fn serve(handle: ClusterHandle, broker: BrokerId, connection: Connection) 
         let Ok(request) = message.downcast::<WireRequest>() else {
             break;
         };
+        cpu::spend_on_request().await;
         handle.note_committer(&request.body, &client);
         let request = Request {
             connection: id,

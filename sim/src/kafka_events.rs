@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use whitewater_cluster::Event;
+use whitewater_cluster::{BrokerId, Event};
 
 use crate::trace;
 
@@ -35,14 +35,88 @@ fn record(event: Event, client: &str) {
             base_offset,
             records,
             bytes: _,
-        } => trace::event_owned(
-            "append",
-            vec![
+            committed,
+        } => {
+            let mut fields = vec![
                 ("broker", broker.into()),
                 ("topic", topic.into()),
                 ("partition", partition.into()),
                 ("base_offset", base_offset.into()),
                 ("records", records.into()),
+            ];
+            if !committed {
+                fields.push(("committed", false.into()));
+            }
+            trace::event_owned("append", fields);
+        }
+        Event::HighWatermarkMoved {
+            topic,
+            partition,
+            high_watermark,
+        } => trace::event_owned(
+            "high_watermark",
+            vec![
+                ("topic", topic.into()),
+                ("partition", partition.into()),
+                ("offset", high_watermark.into()),
+            ],
+        ),
+        Event::LogStartOffsetMoved {
+            broker,
+            topic,
+            partition,
+            from,
+            to,
+            reason,
+        } => trace::event_owned(
+            "log_start_moved",
+            vec![
+                ("broker", broker.into()),
+                ("topic", topic.into()),
+                ("partition", partition.into()),
+                ("from", from.into()),
+                ("to", to.into()),
+                ("reason", reason.into()),
+            ],
+        ),
+        Event::LogDirFailed { broker, log_dir } => trace::event_owned(
+            "log_dir_failed",
+            vec![
+                ("broker", broker.into()),
+                ("log_dir", i64::try_from(log_dir).unwrap_or(-1).into()),
+            ],
+        ),
+        Event::LeaderElected {
+            topic,
+            partition,
+            leader,
+            leader_epoch,
+            unclean,
+        } => {
+            trace::event_owned(
+                "leader_elected",
+                vec![
+                    ("topic", topic.into()),
+                    ("partition", partition.into()),
+                    ("leader", leader.into()),
+                    ("leader_epoch", leader_epoch.into()),
+                    ("unclean", unclean.into()),
+                ],
+            );
+            if leader >= 0 {
+                trace::probe("broker.leader_elected");
+            }
+        }
+        Event::InSyncReplicasChanged {
+            topic,
+            partition,
+            in_sync,
+        } => trace::event_owned(
+            "in_sync_replicas",
+            vec![
+                ("topic", topic.into()),
+                ("partition", partition.into()),
+                ("brokers", list(&in_sync).into()),
             ],
         ),
         Event::GroupStateChanged {
@@ -151,11 +225,57 @@ fn record(event: Event, client: &str) {
                 ("reason", reason.into()),
             ],
         ),
-        // Processes record their own starts and ends; topics are in the plan.
+        Event::TransactionStateChanged {
+            transactional_id,
+            from: _,
+            to,
+            producer_id,
+            producer_epoch,
+            reason,
+        } => trace::event_owned(
+            "transaction_state",
+            vec![
+                ("transactional_id", transactional_id.into()),
+                ("state", to.name().into()),
+                ("producer_id", producer_id.into()),
+                ("producer_epoch", i64::from(producer_epoch).into()),
+                ("client", client.into()),
+                ("reason", reason.into()),
+            ],
+        ),
+        Event::TransactionMarkerAppended {
+            broker,
+            transactional_id,
+            topic,
+            partition,
+            offset,
+            producer_id: _,
+            committed,
+        } => trace::event_owned(
+            "transaction_marker",
+            vec![
+                ("broker", broker.into()),
+                ("transactional_id", transactional_id.into()),
+                ("topic", topic.into()),
+                ("partition", partition.into()),
+                ("offset", offset.into()),
+                ("committed", committed.into()),
+            ],
+        ),
+        // Processes record their own starts and ends; topics are in the plan; whose handle it is
+        // keeps what was deleted.
         Event::TopicCreated { .. }
+        | Event::SegmentsDeleted { .. }
+        | Event::PartitionsCreated { .. }
         | Event::TopicDeleted { .. }
         | Event::BrokerStopped { .. }
+        | Event::BrokerHalted { .. }
         | Event::BrokerStarted { .. }
         | Event::ConnectionRefused { .. } => {}
     }
+}
+
+fn list(brokers: &[BrokerId]) -> String {
+    let brokers: Vec<String> = brokers.iter().map(ToString::to_string).collect();
+    brokers.join(",")
 }

@@ -8,7 +8,8 @@
 //! - [`world`]: the run itself, its limits, how it fails
 //! - [`task`]: tasks, plain ones and coroutines that may block; [`time`]: the clock and timers
 //! - [`host`], [`process`], [`descriptor`]: machines, what runs on them, what dies with it
-//! - [`network`], [`link`], [`byte_stream`]: connections, faults on links, streams of bytes
+//! - [`network`], [`link`], [`packet_loss`], [`byte_stream`]: connections, faults on links, streams
+//!   of bytes
 //! - [`random`]: the seed's streams; [`trace`]: the one ordered stream of events and its hash
 //! - [`isolation`]: a forked child per plan; `interpose`: libc's clock, randomness and threads
 //!
@@ -38,6 +39,7 @@ pub mod kafka_linkage;
 pub mod link;
 mod listener;
 pub mod network;
+pub mod packet_loss;
 pub mod process;
 pub mod random;
 mod socket;

@@ -1,4 +1,5 @@
-//! Faults on links: cuts and delays between hosts or processes.
+//! Faults on links: cuts and delays between hosts or processes; for lost packets, see
+//! [`crate::packet_loss`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use crate::host::HostId;
 use crate::network;
+use crate::packet_loss::Loss;
 use crate::process::ProcessId;
 use crate::time::nanos;
 use crate::world;
@@ -46,6 +48,7 @@ pub(crate) struct Links {
     cuts: BTreeSet<(Endpoint, Endpoint)>,
     delays: BTreeMap<(Endpoint, Endpoint), Range<u64>>,
     losses: BTreeSet<(Endpoint, Endpoint)>,
+    pub(crate) lossy: BTreeMap<(Endpoint, Endpoint), Loss>,
 }
 
 impl Default for Links {
@@ -55,6 +58,7 @@ impl Default for Links {
             cuts: BTreeSet::new(),
             delays: BTreeMap::new(),
             losses: BTreeSet::new(),
+            lossy: BTreeMap::new(),
         }
     }
 }
@@ -79,6 +83,17 @@ impl Links {
     /// Whether this message is the one to be lost.
     pub(crate) fn take_loss(&mut self, from: Place, to: Place) -> bool {
         !self.losses.is_empty() && rules(from, to).iter().any(|rule| self.losses.remove(rule))
+    }
+
+    /// The share of packets that is lost between these places.
+    pub(crate) fn loss(&mut self, from: Place, to: Place) -> Option<&mut Loss> {
+        if self.lossy.is_empty() {
+            return None;
+        }
+        let found = rules(from, to)
+            .into_iter()
+            .find(|rule| self.lossy.contains_key(rule))?;
+        self.lossy.get_mut(&found)
     }
 
     /// The range from which the latency of a message is drawn, in nanoseconds.
@@ -124,6 +139,7 @@ pub fn heal_all() {
         links.cuts.clear();
         links.delays.clear();
         links.losses.clear();
+        links.lossy.clear();
     });
     network::resend_held();
 }

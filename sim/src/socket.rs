@@ -9,6 +9,7 @@ use std::task::Waker;
 use crate::descriptor::{CloseReason, DescriptorId};
 use crate::link::Place;
 use crate::network::{Message, Network, is_up};
+use crate::packet_loss;
 use crate::random::Stream;
 use crate::world::{self, World};
 
@@ -33,6 +34,8 @@ pub(crate) struct End {
     pub(crate) wire: VecDeque<(u64, Frame)>,
     pub(crate) arrives_last_ns: u64,
     pub(crate) timer_set: bool,
+    /// How often the first frame on the wire was lost and is sent again.
+    pub(crate) resent: u32,
     /// Arrived, not received yet.
     pub(crate) inbox: VecDeque<(Message, usize)>,
     pub(crate) fin_arrived: bool,
@@ -60,6 +63,7 @@ impl End {
             wire: VecDeque::new(),
             arrives_last_ns: 0,
             timer_set: false,
+            resent: 0,
             inbox: VecDeque::new(),
             fin_arrived: false,
             broken: None,
@@ -118,29 +122,46 @@ pub(crate) fn transmit(world: &World, from: u64, frame: Frame) {
 
 /// What is due on the wire towards `id` arrives, unless something is in the way.
 pub(crate) fn arrive(id: u64) {
-    let (wakers, reply) = world::with(|world| {
+    let (wakers, reply, given_up) = world::with(|world| {
         let mut wakers = Vec::new();
         let mut reply = false;
+        let mut given_up = VecDeque::new();
         let mut network = world.network.borrow_mut();
         let network = &mut *network;
         let Some(end) = network.ends.get(&id) else {
-            return (wakers, reply);
+            return (wakers, reply, given_up);
         };
         let place_of_peer = network.ends.get(&end.other).map(|peer| peer.owner);
         let blocked = !is_up(world, end.owner.1)
             || place_of_peer.is_some_and(|peer| network.links.is_cut(peer, end.owner));
         let Some(end) = network.ends.get_mut(&id) else {
-            return (wakers, reply);
+            return (wakers, reply, given_up);
         };
         end.timer_set = false;
         if blocked {
-            return (wakers, reply);
+            return (wakers, reply, given_up);
         }
         while end
             .wire
             .front()
             .is_some_and(|(at, _)| *at <= world.now_ns())
         {
+            let loss = place_of_peer.and_then(|peer| network.links.loss(peer, end.owner));
+            let gave_up = packet_loss::resend_after_ns(end.resent).is_none();
+            if gave_up || packet_loss::loses(loss, world) {
+                if !end.send_again(world.now_ns()) {
+                    given_up = std::mem::take(&mut end.wire);
+                    let sender = end.other;
+                    if let Some(sender) = network.ends.get_mut(&sender) {
+                        sender.break_off(ErrorKind::TimedOut);
+                        wakers.extend(sender.reader.take());
+                        wakers.extend(sender.writer.take());
+                    }
+                    return (wakers, reply, given_up);
+                }
+                break;
+            }
+            end.resent = 0;
             let Some((_, frame)) = end.wire.pop_front() else {
                 break;
             };
@@ -150,8 +171,10 @@ pub(crate) fn arrive(id: u64) {
             end.timer_set = true;
             world.set_call(*at, arrive, id);
         }
-        (wakers, reply)
+        (wakers, reply, given_up)
     });
+    // Dropped after the borrow has ended: a message's destructor may run anything.
+    drop(given_up);
     wakers.into_iter().for_each(Waker::wake);
     if reply {
         world::with(|world| transmit(world, id, Frame::Reset));
@@ -160,6 +183,21 @@ pub(crate) fn arrive(id: u64) {
 }
 
 impl End {
+    /// The first frame on the wire towards this end was lost: it comes again later, and what was sent
+    /// after it no sooner. False where its sender gives up.
+    fn send_again(&mut self, now_ns: u64) -> bool {
+        let Some(pause_ns) = packet_loss::resend_after_ns(self.resent) else {
+            return false;
+        };
+        self.resent += 1;
+        let at = now_ns + pause_ns;
+        for (arrives, _) in &mut self.wire {
+            *arrives = at.max(*arrives);
+        }
+        self.arrives_last_ns = self.arrives_last_ns.max(at);
+        true
+    }
+
     /// Takes a frame that arrived; true where the answer is a reset.
     fn take(&mut self, frame: Frame, wakers: &mut Vec<Waker>) -> bool {
         match frame {

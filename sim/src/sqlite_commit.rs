@@ -103,9 +103,31 @@ unsafe fn path(connection: *mut Connection) -> String {
     }
 }
 
+/// Whether the statement, which has not run yet, ends an open transaction for good.
+///
+/// # Safety
+/// `connection` and `statement` are null, or open.
+pub(crate) unsafe fn is_commit(connection: *mut Connection, statement: *mut Statement) -> bool {
+    // SAFETY: promised by the caller.
+    unsafe {
+        !connection.is_null()
+            && ffi::sqlite3_get_autocommit(connection) == 0
+            && begins_with_any(statement, &[b"commit", b"end"])
+    }
+}
+
 /// # Safety
 /// `statement` is null or prepared.
 unsafe fn is_rollback(statement: *mut Statement) -> bool {
+    // SAFETY: promised by the caller.
+    unsafe { begins_with_any(statement, &[b"rollback"]) }
+}
+
+/// Whether the first word of the statement's text is one of the keywords.
+///
+/// # Safety
+/// `statement` is null or prepared.
+unsafe fn begins_with_any(statement: *mut Statement, keywords: &[&[u8]]) -> bool {
     // SAFETY: promised by the caller; the text lives as long as the statement.
     let sql = unsafe {
         let sql = ffi::sqlite3_sql(statement);
@@ -114,7 +136,9 @@ unsafe fn is_rollback(statement: *mut Statement) -> bool {
         }
         CStr::from_ptr(sql).to_bytes()
     };
-    starts_with_keyword(sql, b"rollback")
+    keywords
+        .iter()
+        .any(|keyword| starts_with_keyword(sql, keyword))
 }
 
 /// Whether the first word of `sql`, after blanks and comments, is `keyword`.

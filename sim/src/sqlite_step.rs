@@ -11,6 +11,7 @@ use std::ffi::{c_char, c_int, c_uint};
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::cpu;
 use crate::disk::DiskCounters;
 use crate::disk_fault::Crash;
 use crate::disk_mount::Mount;
@@ -19,7 +20,7 @@ use crate::process::{self, HARNESS};
 use crate::random::{self, Stream};
 use crate::sqlite_commit;
 use crate::sqlite_ffi::{self as ffi, Connection, Statement};
-use crate::{sqlite_vfs, task, time, world};
+use crate::{sqlite_vfs, task, time, trace, world};
 
 /// The functions of SQLite that have to be wrapped in a simulated build.
 pub const WRAPPED: [&str; 8] = [
@@ -56,6 +57,10 @@ pub unsafe extern "C" fn __wrap_sqlite3_step(statement: *mut Statement) -> c_int
             ffi::sqlite3_column_count(statement),
         )
     };
+    // SAFETY: promised by the caller.
+    if may_wait() && unsafe { sqlite_commit::is_commit(connection, statement) } {
+        cpu::spend_on_batch();
+    }
     // A second attempt starts over: not for a statement that has given rows already.
     let repeatable = !runs || columns == 0;
     wait_while_busy(connection, repeatable, || {
@@ -198,6 +203,7 @@ fn wait_while_busy(
     mut call: impl FnMut() -> c_int,
 ) -> c_int {
     let mut deadline = None;
+    let mut waited = Duration::ZERO;
     for attempt in 0.. {
         let mut patience = Duration::ZERO;
         let status = take_time_for(|| {
@@ -208,7 +214,7 @@ fn wait_while_busy(
             status
         });
         if !repeatable || patience.is_zero() || !is_busy(status, connection) || !may_wait() {
-            return status;
+            return after_wait(waited, status);
         }
         let now = time::now();
         let deadline = *deadline.get_or_insert(now.saturating_add(patience));
@@ -219,11 +225,21 @@ fn wait_while_busy(
             .unwrap_or(1);
         let delay = Duration::from_millis(delay_ms).min(deadline.saturating_sub(now));
         if delay.is_zero() {
-            return status;
+            return after_wait(waited, status);
         }
         task::block_on(time::sleep(delay));
+        waited += delay;
     }
     unreachable!("the loop ends with its return")
+}
+
+/// Notes how long the process waited for another one's lock: trace event `sink_wait`.
+fn after_wait(waited: Duration, status: c_int) -> c_int {
+    if !waited.is_zero() {
+        let waited_us = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        trace::event("sink_wait", &[("waited_us", waited_us.into())]);
+    }
+    status
 }
 
 fn is_busy(status: c_int, connection: *mut Connection) -> bool {

@@ -41,27 +41,22 @@ impl WallClock {
 /// Steps the host's wall clock forward, or back where negative, at once.
 #[track_caller]
 pub fn jump(host: HostId, by_ns: i64) {
-    world::with(|world| {
-        let now_ns = world.now_ns();
-        world
-            .hosts
-            .borrow_mut()
-            .clock_mut(host)
-            .change(now_ns, by_ns, 0);
-    });
+    change(host, by_ns, 0);
 }
 
 /// Lets the host's wall clock run faster from now on, or slower where negative, by so many parts
 /// per million of true time; on top of what it drifts already. It never jumps.
 #[track_caller]
 pub fn drift(host: HostId, by_ppm: i64) {
+    change(host, 0, by_ppm);
+}
+
+#[track_caller]
+fn change(host: HostId, by_ns: i64, by_ppm: i64) {
     world::with(|world| {
         let now_ns = world.now_ns();
-        world
-            .hosts
-            .borrow_mut()
-            .clock_mut(host)
-            .change(now_ns, 0, by_ppm);
+        let mut hosts = world.hosts.borrow_mut();
+        hosts.clock_mut(host).change(now_ns, by_ns, by_ppm);
     });
 }
 

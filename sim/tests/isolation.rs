@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use whitewater_sim::isolation::{
-    ChildEnd, ChildOptions, ChildOutcome, IsolationError, Zygote, ZygoteOptions,
+    ChildEnd, ChildOptions, ChildOutcome, IsolationError, Zygote, ZygoteOptions, run_here,
 };
 use whitewater_sim::world::{self, WorldConfig};
 use whitewater_sim::{task, time, trace};
@@ -15,6 +15,8 @@ type Test = (&'static str, fn(&Zygote));
 
 /// Makes this program print where its stack is, and nothing else.
 const PRINT_ADDRESS: &str = "--print-address";
+/// Makes this program print the hash of seed 1, found in its own process, and nothing else.
+const PRINT_HASH: &str = "--print-hash";
 
 fn main() -> ExitCode {
     // What `cargo test` and nextest ask of a program with tests.
@@ -28,7 +30,13 @@ fn main() -> ExitCode {
         println!("{:p}", &raw const local);
         return ExitCode::SUCCESS;
     }
-    let tests: [Test; 10] = [
+    if std::env::args().any(|argument| argument == PRINT_HASH) {
+        run_here(1, || {
+            print!("{:x}", world_of(1));
+            Ok(())
+        });
+    }
+    let tests: [Test; 11] = [
         (
             "what the child writes arrives",
             what_the_child_writes_arrives,
@@ -37,6 +45,10 @@ fn main() -> ExitCode {
         (
             "a seed has one hash in every child",
             a_seed_has_one_hash_in_every_child,
+        ),
+        (
+            "a seed has the same hash without a child",
+            a_seed_has_the_same_hash_without_a_child,
         ),
         ("output is captured", output_is_captured),
         ("a crash is named", a_crash_is_named),
@@ -103,34 +115,48 @@ fn children_share_nothing(zygote: &Zygote) {
     }
 }
 
-fn a_seed_has_one_hash_in_every_child(zygote: &Zygote) {
-    let hash = |seed| {
-        let (outcome, written) = run(zygote, move |out| {
-            let config = WorldConfig {
-                seed,
-                ..WorldConfig::default()
-            };
-            let hash = world::run(config, async {
-                let tasks: Vec<_> = (0..20_u64)
-                    .map(|n| {
-                        task::spawn_coroutine(async move {
-                            task::block_on(time::sleep(Duration::from_micros(n % 3)));
-                            trace::event("step", &[("n", n.into())]);
-                        })
-                    })
-                    .collect();
-                for task in tasks {
-                    task.await.expect("it does not panic");
-                }
-                trace::hash()
-            });
-            write!(out, "{:x}", hash.expect("it ends")).expect("the parent reads");
-        });
-        assert_eq!(outcome.end, ChildEnd::Finished);
-        written
+/// The hash of a small world's trace.
+fn world_of(seed: u64) -> u128 {
+    let config = WorldConfig {
+        seed,
+        ..WorldConfig::default()
     };
-    assert_eq!(hash(1), hash(1));
-    assert_ne!(hash(1), hash(2));
+    let hash = world::run(config, async {
+        let tasks: Vec<_> = (0..20_u64)
+            .map(|n| {
+                task::spawn_coroutine(async move {
+                    task::block_on(time::sleep(Duration::from_micros(n % 3)));
+                    trace::event("step", &[("n", n.into())]);
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("it does not panic");
+        }
+        trace::hash()
+    });
+    hash.expect("it ends")
+}
+
+fn hash_in_a_child(zygote: &Zygote, seed: u64) -> Vec<u8> {
+    let (outcome, written) = run(zygote, move |out| {
+        write!(out, "{:x}", world_of(seed)).expect("the parent reads");
+    });
+    assert_eq!(outcome.end, ChildEnd::Finished);
+    written
+}
+
+fn a_seed_has_one_hash_in_every_child(zygote: &Zygote) {
+    assert_eq!(hash_in_a_child(zygote, 1), hash_in_a_child(zygote, 1));
+    assert_ne!(hash_in_a_child(zygote, 1), hash_in_a_child(zygote, 2));
+}
+
+fn a_seed_has_the_same_hash_without_a_child(zygote: &Zygote) {
+    let myself = std::env::current_exe().expect("Linux knows");
+    let here = Command::new(myself).arg(PRINT_HASH).output();
+    let here = here.expect("this program runs");
+    assert!(here.status.success(), "{here:?}");
+    assert_eq!(here.stdout, hash_in_a_child(zygote, 1));
 }
 
 fn output_is_captured(zygote: &Zygote) {

@@ -1,21 +1,23 @@
-//! Administering a cluster: topics and groups.
-//!
-//! What the simulated cluster does not serve (more partitions, configurations, deleting records)
-//! fails with `UnsupportedFeature`.
+//! Administering a cluster: topics, partitions, records, configurations and groups.
 
 mod admin_types;
+mod configs;
+mod delete_records;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_protocol::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
 use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DeleteGroupsRequest, DeleteTopicsRequest,
-    FindCoordinatorRequest, GroupId,
+    BrokerId, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteTopicsRequest, FindCoordinatorRequest, GroupId,
 };
 use whitewater_sim::time;
 
@@ -30,6 +32,7 @@ use crate::client::core::ClientCore;
 use crate::client::{Client, ClientContext, DefaultClientContext};
 use crate::config::{ClientConfig, FromClientConfig, FromClientConfigAndContext};
 use crate::error::{KafkaError, KafkaResult};
+use crate::topic_partition::TopicPartition;
 use crate::types::{RDKafkaErrorCode, RDKafkaType};
 
 /// Administers a cluster. As in rdkafka it is a producer underneath.
@@ -161,76 +164,122 @@ impl<C: ClientContext> AdminClient<C> {
         }
     }
 
-    /// Adds partitions to topics.
+    /// Adds partitions to topics; the result has each topic's own error.
     ///
     /// # Errors
-    /// `UnsupportedFeature`: the simulated cluster does not offer it yet.
+    /// As [`create_topics`](Self::create_topics).
     pub fn create_partitions<'a, I>(
         &self,
         partitions: I,
-        _opts: &AdminOptions,
+        opts: &AdminOptions,
     ) -> impl Future<Output = KafkaResult<Vec<TopicResult>>> + use<I, C>
     where
         I: IntoIterator<Item = &'a NewPartitions<'a>>,
     {
-        drop(partitions);
-        unsupported()
+        let core = Arc::clone(self.client.core());
+        let timeout = opts.request_timeout_or(core.settings().socket_timeout);
+        let request = partitions
+            .into_iter()
+            .map(grown)
+            .collect::<KafkaResult<Vec<_>>>()
+            .map(|topics| {
+                CreatePartitionsRequest::default()
+                    .with_topics(topics)
+                    .with_timeout_ms(opts.operation_timeout_ms())
+                    .with_validate_only(opts.validates_only())
+            });
+        async move {
+            let request = request?;
+            if request.topics.is_empty() {
+                return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
+            }
+            let (response, _) = core
+                .call_any(request, Some(time::now() + timeout))
+                .await
+                .map_err(KafkaError::AdminOp)?;
+            let results = response.results.into_iter();
+            Ok(results
+                .map(|topic| named(&topic.name, topic.error_code))
+                .collect())
+        }
     }
 
-    /// Deletes records before these offsets.
+    /// Deletes records before these offsets; the list returned has each partition's new low
+    /// watermark, or its own error.
     ///
     /// # Errors
-    /// `UnsupportedFeature`: the simulated cluster does not offer it yet.
+    /// [`KafkaError::AdminOp`]: `NoEnt` if a partition is not there, or if a leader does not answer in
+    /// time.
     pub fn delete_records(
         &self,
-        _offsets: &TopicPartitionList,
-        _opts: &AdminOptions,
+        offsets: &TopicPartitionList,
+        opts: &AdminOptions,
     ) -> impl Future<Output = KafkaResult<TopicPartitionList>> + use<C> {
-        unsupported()
+        let core = Arc::clone(self.client.core());
+        let timeout = opts.request_timeout_or(core.settings().socket_timeout);
+        let operation_timeout_ms = opts.operation_timeout_ms();
+        let wanted = offsets
+            .elements()
+            .iter()
+            .map(|element| {
+                let partition = TopicPartition::new(element.topic(), element.partition());
+                (partition, element.raw_offset())
+            })
+            .collect();
+        async move {
+            let deadline = Some(time::now() + timeout);
+            delete_records::delete_records(&core, wanted, operation_timeout_ms, deadline)
+                .await
+                .map_err(KafkaError::AdminOp)
+        }
     }
 
-    /// Shows configurations.
+    /// Shows configurations. A resource that is not there has no entries.
     ///
     /// # Errors
-    /// `UnsupportedFeature`: the simulated cluster does not offer it yet.
+    /// [`KafkaError::AdminOp`]: `InvalidArgument` without resources, `Conflict` with more than one
+    /// broker among them, `OperationTimedOut` if a broker is not there, and if nobody answers in time.
     pub fn describe_configs<'a, I>(
         &self,
         configs: I,
-        _opts: &AdminOptions,
+        opts: &AdminOptions,
     ) -> impl Future<Output = KafkaResult<Vec<ConfigResourceResult>>> + use<I, C>
     where
         I: IntoIterator<Item = &'a ResourceSpecifier<'a>>,
     {
-        drop(configs);
-        unsupported()
+        let core = Arc::clone(self.client.core());
+        let timeout = opts.request_timeout_or(core.settings().socket_timeout);
+        let resources = configs.into_iter().map(configs::resource).collect();
+        async move { configs::describe_configs(&core, resources, time::now() + timeout).await }
     }
 
-    /// Changes configurations.
+    /// Sets properties; all that are not named go back to their defaults. As in rdkafka every
+    /// resource is told as changed, even one whose change the cluster refused.
     ///
     /// # Errors
-    /// `UnsupportedFeature`: the simulated cluster does not offer it yet.
+    /// As [`describe_configs`](Self::describe_configs).
     pub fn alter_configs<'a, I>(
         &self,
         configs: I,
-        _opts: &AdminOptions,
+        opts: &AdminOptions,
     ) -> impl Future<Output = KafkaResult<Vec<AlterConfigsResult>>> + use<I, C>
     where
         I: IntoIterator<Item = &'a AlterConfig<'a>>,
     {
-        drop(configs);
-        unsupported()
+        let core = Arc::clone(self.client.core());
+        let timeout = opts.request_timeout_or(core.settings().socket_timeout);
+        let validates_only = opts.validates_only();
+        let alterations = configs.into_iter().map(configs::alteration).collect();
+        async move {
+            let deadline = time::now() + timeout;
+            configs::alter_configs(&core, alterations, validates_only, deadline).await
+        }
     }
 
     /// The client inside.
     pub fn inner(&self) -> &Client<C> {
         &self.client
     }
-}
-
-fn unsupported<T>() -> impl Future<Output = KafkaResult<T>> {
-    std::future::ready(Err(KafkaError::AdminOp(
-        RDKafkaErrorCode::UnsupportedFeature,
-    )))
 }
 
 fn named(name: &str, error_code: i16) -> Result<String, (String, RDKafkaErrorCode)> {
@@ -274,6 +323,34 @@ fn creatable(topic: &NewTopic<'_>) -> KafkaResult<CreatableTopic> {
                 .with_assignments(assignments.collect())
         }
     })
+}
+
+/// What a topic is to grow to. More brokers named than partitions wanted is an error here already
+/// (`NewPartitions::to_native` in rdkafka); fewer is one for the cluster.
+fn grown(topic: &NewPartitions<'_>) -> KafkaResult<CreatePartitionsTopic> {
+    if topic
+        .assignment
+        .is_some_and(|brokers| brokers.len() > topic.new_partition_count)
+    {
+        return Err(KafkaError::AdminOpCreation(format!(
+            "partition assignment for topic '{}' assigns {} partition(s), which is more than the \
+             requested total number of partitions ({})",
+            topic.topic_name,
+            topic.assignment.map_or(0, <[_]>::len),
+            topic.new_partition_count,
+        )));
+    }
+    let assignments = topic.assignment.map(|partitions| {
+        let partition = |brokers: &&[i32]| {
+            CreatePartitionsAssignment::default()
+                .with_broker_ids(brokers.iter().map(|id| BrokerId(*id)).collect())
+        };
+        partitions.iter().map(partition).collect()
+    });
+    Ok(CreatePartitionsTopic::default()
+        .with_name(topic_name(topic.topic_name))
+        .with_count(i32::try_from(topic.new_partition_count).unwrap_or(i32::MAX))
+        .with_assignments(assignments))
 }
 
 /// Deletes a group at its coordinator; the group's error.

@@ -1,5 +1,6 @@
 //! Consumers.
 
+mod absent_partitions;
 mod assignment;
 mod assignor;
 pub mod base_consumer;
@@ -12,6 +13,9 @@ mod group_join;
 mod group_membership;
 mod group_protocol;
 mod group_timers;
+mod member_assignment;
+mod member_heartbeat;
+mod member_state;
 mod offset_commit;
 mod offset_lookup;
 mod offset_store;

@@ -60,6 +60,28 @@ impl RDKafkaError {
         }))
     }
 
+    /// An error after which the client is of no further use.
+    pub(crate) fn fatal(code: RDKafkaErrorCode, text: impl Into<String>) -> Self {
+        Self::new(code, text).with(|detail| detail.fatal = true)
+    }
+
+    /// An error after which the same call may be made again.
+    pub(crate) fn retriable(code: RDKafkaErrorCode, text: impl Into<String>) -> Self {
+        Self::new(code, text).with(|detail| detail.retriable = true)
+    }
+
+    /// An error after which the transaction has to be aborted.
+    pub(crate) fn abortable(code: RDKafkaErrorCode, text: impl Into<String>) -> Self {
+        Self::new(code, text).with(|detail| detail.requires_abort = true)
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut ErrorDetail)) -> Self {
+        if let Some(detail) = &mut self.0 {
+            set(detail);
+        }
+        self
+    }
+
     /// The code; `NoError` if this is none.
     pub fn code(&self) -> RDKafkaErrorCode {
         self.0

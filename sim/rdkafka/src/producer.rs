@@ -2,14 +2,18 @@
 
 pub mod base_producer;
 mod batch_sender;
+mod coordinator;
 mod core;
 pub mod future_producer;
+mod idempotence;
 mod partition_queue;
 mod partitioner;
 mod purge_config;
 mod record;
 mod threaded_producer;
 mod topic_wait;
+mod transaction;
+mod transaction_calls;
 
 use std::sync::Arc;
 
@@ -107,22 +111,25 @@ where
     /// Gives messages up; their reports say `PurgeQueue` or `PurgeInflight`.
     fn purge(&self, flags: PurgeConfig);
 
-    /// Starts to use transactions.
+    /// Starts to use transactions: gets the epoch that fences earlier producers of the same
+    /// `transactional.id`.
     ///
     /// # Errors
-    /// Always, in this version of the simulator.
+    /// [`KafkaError::Transaction`](crate::error::KafkaError::Transaction); a timeout is retriable,
+    /// and the call is to be made again.
     fn init_transactions<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()>;
 
     /// Starts a transaction.
     ///
     /// # Errors
-    /// Always, in this version of the simulator.
+    /// `State` without `init_transactions`, or within a transaction; a failed transaction's own
+    /// error until it is aborted.
     fn begin_transaction(&self) -> KafkaResult<()>;
 
-    /// Commits consumed offsets within the transaction.
+    /// Commits consumed offsets within the transaction: they count once it commits.
     ///
     /// # Errors
-    /// Always, in this version of the simulator.
+    /// Abortable if the consumer is not the group's member any more.
     fn send_offsets_to_transaction<T: Into<Timeout>>(
         &self,
         offsets: &TopicPartitionList,
@@ -130,15 +137,17 @@ where
         timeout: T,
     ) -> KafkaResult<()>;
 
-    /// Commits the transaction.
+    /// Flushes, and commits the transaction.
     ///
     /// # Errors
-    /// Always, in this version of the simulator.
+    /// [`KafkaError::Flush`](crate::error::KafkaError::Flush) if messages are not delivered in
+    /// time; abortable if one has failed; fatal if a newer producer has the id.
     fn commit_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()>;
 
-    /// Aborts the transaction.
+    /// Gives up what is queued and aborts the transaction.
     ///
     /// # Errors
-    /// Always, in this version of the simulator.
+    /// A timeout is retriable: also if reports were not handed out meanwhile, which this call
+    /// does not do.
     fn abort_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()>;
 }

@@ -3,6 +3,8 @@
 //! Own code rather than `kafka_protocol::records`, whose headers are a map: Kafka allows a header
 //! key more than once.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use crate::message::{BorrowedHeaders, Timestamp};
@@ -16,7 +18,11 @@ const CHECKED_FROM: usize = PREFIX + 4 + 1 + 4;
 
 const ATTRIBUTE_COMPRESSION: i16 = 0b111;
 const ATTRIBUTE_LOG_APPEND_TIME: i16 = 1 << 3;
+const ATTRIBUTE_TRANSACTIONAL: i16 = 1 << 4;
 const ATTRIBUTE_CONTROL: i16 = 1 << 5;
+
+/// Key of the control record that aborts its producer's transaction: version 0, type 0.
+const ABORT_MARKER: &[u8] = &[0, 0, 0, 0];
 
 /// What one record holds.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +32,26 @@ pub(crate) struct RecordContent {
     pub(crate) key: Option<Bytes>,
     pub(crate) value: Option<Bytes>,
     pub(crate) headers: BorrowedHeaders,
+}
+
+/// Who writes a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchWriter {
+    pub(crate) producer_id: i64,
+    pub(crate) producer_epoch: i16,
+    /// Sequence number of the first record.
+    pub(crate) base_sequence: i32,
+    pub(crate) transactional: bool,
+}
+
+impl BatchWriter {
+    /// A producer that is not idempotent.
+    pub(crate) const PLAIN: Self = Self {
+        producer_id: -1,
+        producer_epoch: -1,
+        base_sequence: -1,
+        transactional: false,
+    };
 }
 
 /// A record read from a batch.
@@ -67,11 +93,47 @@ pub(crate) fn size_estimate(content: &RecordContent) -> usize {
     36 + length(&content.key) + length(&content.value) + headers
 }
 
+/// The aborted transactions that a fetch response names: the offsets at which they begin, by
+/// producer.
+#[derive(Debug, Default)]
+pub(crate) struct AbortedTransactions {
+    first_offsets: BTreeMap<i64, VecDeque<i64>>,
+}
+
+impl AbortedTransactions {
+    /// From pairs of producer id and first offset.
+    pub(crate) fn new(transactions: impl IntoIterator<Item = (i64, i64)>) -> Self {
+        let mut all: Vec<_> = transactions.into_iter().collect();
+        all.sort_unstable();
+        let mut aborted = Self::default();
+        for (producer_id, first_offset) in all {
+            let of_producer = aborted.first_offsets.entry(producer_id).or_default();
+            of_producer.push_back(first_offset);
+        }
+        aborted
+    }
+
+    /// Whether a producer's transaction that covers this offset was aborted.
+    fn covers(&self, producer_id: i64, offset: i64) -> bool {
+        let first = self.first_offsets.get(&producer_id);
+        first
+            .and_then(VecDeque::front)
+            .is_some_and(|first| *first <= offset)
+    }
+
+    /// A marker that aborts: what its producer writes from here on is another transaction's.
+    fn end(&mut self, producer_id: i64) {
+        if let Some(of_producer) = self.first_offsets.get_mut(&producer_id) {
+            of_producer.pop_front();
+        }
+    }
+}
+
 /// Encodes one batch with base offset 0.
 ///
 /// # Panics
 /// If there are no records.
-pub(crate) fn encode(records: &[RecordContent]) -> Bytes {
+pub(crate) fn encode(records: &[RecordContent], writer: &BatchWriter) -> Bytes {
     assert!(!records.is_empty(), "a batch holds at least one record");
     let base_timestamp = records[0].timestamp;
     let max_timestamp = records
@@ -86,13 +148,17 @@ pub(crate) fn encode(records: &[RecordContent]) -> Bytes {
     batch.put_i32(-1);
     batch.put_i8(2);
     batch.put_u32(0);
-    batch.put_i16(0);
+    batch.put_i16(if writer.transactional {
+        ATTRIBUTE_TRANSACTIONAL
+    } else {
+        0
+    });
     batch.put_i32(records.len() as i32 - 1);
     batch.put_i64(base_timestamp);
     batch.put_i64(max_timestamp);
-    batch.put_i64(-1);
-    batch.put_i16(-1);
-    batch.put_i32(-1);
+    batch.put_i64(writer.producer_id);
+    batch.put_i16(writer.producer_epoch);
+    batch.put_i32(writer.base_sequence);
     batch.put_i32(records.len() as i32);
     let mut body = BytesMut::new();
     for (delta, record) in (0_i64..).zip(records) {
@@ -147,11 +213,14 @@ fn put_varint(buffer: &mut BytesMut, value: i64) {
 }
 
 /// Reads all complete batches; a batch cut off at the end is left for the next fetch, as the
-/// protocol allows. Control batches only move the offset.
+/// protocol allows. Control batches and batches of aborted transactions only move the offset.
 ///
 /// # Errors
 /// [`BatchError`] for the first batch that cannot be read.
-pub(crate) fn decode(mut bytes: Bytes) -> Result<FetchedRecords, BatchError> {
+pub(crate) fn decode(
+    mut bytes: Bytes,
+    mut aborted: AbortedTransactions,
+) -> Result<FetchedRecords, BatchError> {
     let mut fetched = FetchedRecords::default();
     while bytes.len() >= HEADER {
         let length = i32::from_be_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);
@@ -159,12 +228,16 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<FetchedRecords, BatchError> {
         if bytes.len() < size {
             break;
         }
-        decode_batch(bytes.split_to(size), &mut fetched)?;
+        decode_batch(bytes.split_to(size), &mut aborted, &mut fetched)?;
     }
     Ok(fetched)
 }
 
-fn decode_batch(mut batch: Bytes, fetched: &mut FetchedRecords) -> Result<(), BatchError> {
+fn decode_batch(
+    mut batch: Bytes,
+    aborted: &mut AbortedTransactions,
+    fetched: &mut FetchedRecords,
+) -> Result<(), BatchError> {
     let base_offset = batch.get_i64();
     batch.advance(4 + 4);
     if batch.get_i8() != 2 {
@@ -175,13 +248,20 @@ fn decode_batch(mut batch: Bytes, fetched: &mut FetchedRecords) -> Result<(), Ba
     let last_offset_delta = batch.get_i32();
     let base_timestamp = batch.get_i64();
     let max_timestamp = batch.get_i64();
-    batch.advance(8 + 2 + 4);
+    let producer_id = batch.get_i64();
+    batch.advance(2 + 4);
     let count = batch.get_i32();
     fetched.next_offset = Some(base_offset + i64::from(last_offset_delta) + 1);
     if attributes & ATTRIBUTE_COMPRESSION != 0 {
         return Err(BatchError::Compressed);
     }
     if attributes & ATTRIBUTE_CONTROL != 0 {
+        if marker_key(&mut batch)?.as_deref() == Some(ABORT_MARKER) {
+            aborted.end(producer_id);
+        }
+        return Ok(());
+    }
+    if attributes & ATTRIBUTE_TRANSACTIONAL != 0 && aborted.covers(producer_id, base_offset) {
         return Ok(());
     }
     for _ in 0..count {
@@ -209,6 +289,17 @@ fn decode_batch(mut batch: Bytes, fetched: &mut FetchedRecords) -> Result<(), Ba
         });
     }
     Ok(())
+}
+
+/// The key of a control batch's only record.
+fn marker_key(batch: &mut Bytes) -> Result<Option<Bytes>, BatchError> {
+    let mut record = take(batch)?
+        .filter(|record| !record.is_empty())
+        .ok_or(BatchError::Malformed)?;
+    record.advance(1);
+    get_varint(&mut record)?;
+    get_varint(&mut record)?;
+    take(&mut record)
 }
 
 fn decode_headers(record: &mut Bytes) -> Result<Option<BorrowedHeaders>, BatchError> {
@@ -282,9 +373,9 @@ mod tests {
                 .into_iter()
                 .map(|(timestamp, key, value)| content(timestamp, key, value))
                 .collect();
-            let batch = encode(&contents);
+            let batch = encode(&contents, &BatchWriter::PLAIN);
             prop_assert!(batch.len() <= HEADER + contents.iter().map(size_estimate).sum::<usize>());
-            let fetched = decode(batch).unwrap();
+            let fetched = decode(batch, AbortedTransactions::default()).unwrap();
             prop_assert_eq!(fetched.next_offset, Some(contents.len() as i64));
             for ((index, record), content) in fetched.records.iter().enumerate().zip(&contents) {
                 prop_assert_eq!(record.offset, index as i64);
@@ -299,7 +390,7 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(Bytes::from(bytes));
+            let _ = decode(Bytes::from(bytes), AbortedTransactions::default());
         }
     }
 
@@ -309,7 +400,13 @@ mod tests {
             content(5, None, Some(b"a".to_vec())),
             content(9, Some(b"k".to_vec()), None),
         ];
-        let mut batch = encode(&contents);
+        let writer = BatchWriter {
+            producer_id: 7,
+            producer_epoch: 3,
+            base_sequence: 11,
+            transactional: true,
+        };
+        let mut batch = encode(&contents, &writer);
         let set = RecordBatchDecoder::decode(&mut batch).unwrap();
         let values: Vec<_> = set
             .records
@@ -317,15 +414,60 @@ mod tests {
             .map(|record| record.value.clone())
             .collect();
         assert_eq!(values, [Some(Bytes::from_static(b"a")), None]);
-        assert_eq!(set.records[1].timestamp, 9);
+        let last = &set.records[1];
+        assert_eq!((last.timestamp, last.sequence), (9, 12));
+        assert_eq!((last.producer_id, last.producer_epoch), (7, 3));
+        assert!(last.transactional);
     }
 
     #[test]
     fn a_batch_cut_off_waits_for_the_next_fetch() {
-        let one = encode(&[content(5, None, None)]);
+        let one = encode(&[content(5, None, None)], &BatchWriter::PLAIN);
         let mut bytes = BytesMut::from(&one[..]);
         bytes.extend_from_slice(&one[..one.len() - 1]);
-        let fetched = decode(bytes.freeze()).unwrap();
+        let fetched = decode(bytes.freeze(), AbortedTransactions::default()).unwrap();
         assert_eq!((fetched.records.len(), fetched.next_offset), (1, Some(1)));
+    }
+
+    #[test]
+    fn an_aborted_transaction_ends_at_its_marker() {
+        let writer = BatchWriter {
+            producer_id: 7,
+            producer_epoch: 0,
+            base_sequence: 0,
+            transactional: true,
+        };
+        let mut log = BytesMut::new();
+        let mut append = |writer: &BatchWriter, attributes: i16, key: Option<&[u8]>| {
+            let batch = encode(&[content(5, key.map(<[u8]>::to_vec), None)], writer);
+            let mut batch = BytesMut::from(&batch[..]);
+            if attributes != 0 {
+                batch[21..23].copy_from_slice(&attributes.to_be_bytes());
+            }
+            log.extend_from_slice(&batch);
+        };
+        append(&writer, 0, None);
+        append(&BatchWriter::PLAIN, 0, None);
+        append(
+            &writer,
+            ATTRIBUTE_TRANSACTIONAL | ATTRIBUTE_CONTROL,
+            Some(ABORT_MARKER),
+        );
+        append(&writer, 0, None);
+        let mut at = 0;
+        for offset in 0..4_i64 {
+            log[at..at + 8].copy_from_slice(&offset.to_be_bytes());
+            let length = i32::from_be_bytes([log[at + 8], log[at + 9], log[at + 10], log[at + 11]]);
+            at += PREFIX + length as usize;
+        }
+        let offsets = |aborted| {
+            let fetched = decode(log.clone().freeze(), aborted).unwrap();
+            assert_eq!(fetched.next_offset, Some(4));
+            let records = fetched.records.iter().map(|record| record.offset);
+            records.collect::<Vec<_>>()
+        };
+        assert_eq!(offsets(AbortedTransactions::new([(7, 0)])), [1, 3]);
+        assert_eq!(offsets(AbortedTransactions::new([(8, 0)])), [0, 1, 3]);
+        assert_eq!(offsets(AbortedTransactions::default()), [0, 1, 3]);
     }
 }

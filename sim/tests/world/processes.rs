@@ -358,3 +358,29 @@ fn a_slow_cpu_takes_its_time_for_each_record() {
         assert_eq!((cpu::clear_cost(slow), cpu::clear_cost(quick)), (3, 0));
     });
 }
+
+#[test]
+fn a_batch_costs_itself_and_each_of_its_records_once() {
+    run(1, async {
+        let worker = process::create_process(host::create_host("alpha"), "worker");
+        cpu::set_batch_cost(worker, ms(2), ms(30));
+        let took = Rc::new(RefCell::new(Vec::new()));
+        let inner = took.clone();
+        process::start(worker, move || async move {
+            for records in [5, 0, 10] {
+                let started = time::now();
+                for _ in 0..records {
+                    cpu::spend_on_record();
+                }
+                assert!(
+                    time::now() - started < ms(1),
+                    "a record alone costs nothing"
+                );
+                cpu::spend_on_batch();
+                inner.borrow_mut().push((time::now() - started).as_millis());
+            }
+        });
+        process::exited(worker).await;
+        assert_eq!(*took.borrow(), [40, 0, 50]);
+    });
+}

@@ -3,14 +3,20 @@
 //! Versions are the highest that librdkafka 2.12 speaks and whose fields the client uses.
 
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    ListGroupsRequest, ListGroupsResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, RequestKind,
-    ResponseKind, SyncGroupRequest, SyncGroupResponse, TopicName,
+    AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest,
+    AddPartitionsToTxnResponse, AlterConfigsRequest, AlterConfigsResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest,
+    DeleteGroupsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse, EndTxnRequest, EndTxnResponse, FetchRequest, FetchResponse,
+    FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
+    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
+    ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    ProduceRequest, ProduceResponse, RequestKind, ResponseKind, SyncGroupRequest,
+    SyncGroupResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
@@ -53,9 +59,19 @@ apis! {
     HeartbeatRequest => HeartbeatResponse, Heartbeat, 3;
     LeaveGroupRequest => LeaveGroupResponse, LeaveGroup, 1;
     SyncGroupRequest => SyncGroupResponse, SyncGroup, 3;
+    ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse, ConsumerGroupHeartbeat, 1;
     DescribeGroupsRequest => DescribeGroupsResponse, DescribeGroups, 0;
     ListGroupsRequest => ListGroupsResponse, ListGroups, 0;
     DeleteGroupsRequest => DeleteGroupsResponse, DeleteGroups, 1;
+    InitProducerIdRequest => InitProducerIdResponse, InitProducerId, 4;
+    AddPartitionsToTxnRequest => AddPartitionsToTxnResponse, AddPartitionsToTxn, 0;
+    AddOffsetsToTxnRequest => AddOffsetsToTxnResponse, AddOffsetsToTxn, 0;
+    EndTxnRequest => EndTxnResponse, EndTxn, 1;
+    TxnOffsetCommitRequest => TxnOffsetCommitResponse, TxnOffsetCommit, 3;
+    DescribeConfigsRequest => DescribeConfigsResponse, DescribeConfigs, 1;
+    AlterConfigsRequest => AlterConfigsResponse, AlterConfigs, 2;
+    CreatePartitionsRequest => CreatePartitionsResponse, CreatePartitions, 0;
+    DeleteRecordsRequest => DeleteRecordsResponse, DeleteRecords, 1;
     CreateTopicsRequest => CreateTopicsResponse, CreateTopics, 4;
     DeleteTopicsRequest => DeleteTopicsResponse, DeleteTopics, 1;
 }

@@ -114,38 +114,49 @@ impl Broker {
         wake(state);
     }
 
-    /// Sends a request and waits for its response.
+    /// Sends a request and waits for its response. Its place among the requests to the broker is
+    /// that of this call, not of the first poll of what it returns.
     ///
     /// # Errors
     /// `BrokerTransportFailure` if the connection cannot be made or breaks, `OperationTimedOut`
     /// if there is no answer in time (the connection is then given up, as librdkafka does with
     /// `socket.max.fails=1`).
-    pub(crate) async fn call<R: Api>(
+    pub(crate) fn call<R: Api>(
         self: &Arc<Self>,
         request: R,
         timeout: Duration,
-    ) -> Result<R::Response, RDKafkaErrorCode> {
+    ) -> impl Future<Output = Result<R::Response, RDKafkaErrorCode>> + use<R> {
         let outcome = self.enqueue(request, true);
-        match time::timeout(timeout, outcome).await {
-            Ok(Ok(outcome)) => R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage),
-            Ok(Err(oneshot::Canceled)) => Err(RDKafkaErrorCode::BrokerDestroy),
-            Err(time::Elapsed) => {
-                let mut state = self.lock();
-                state.reset = true;
-                wake(state);
-                Err(RDKafkaErrorCode::OperationTimedOut)
+        let broker = Arc::clone(self);
+        async move {
+            match time::timeout(timeout, outcome).await {
+                Ok(Ok(outcome)) => R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage),
+                Ok(Err(oneshot::Canceled)) => Err(RDKafkaErrorCode::BrokerDestroy),
+                Err(time::Elapsed) => {
+                    let mut state = broker.lock();
+                    state.reset = true;
+                    wake(state);
+                    Err(RDKafkaErrorCode::OperationTimedOut)
+                }
             }
         }
     }
 
-    /// Sends a request that is never answered; done when it has been handed to the network.
+    /// Sends a request that is never answered; done when it has been handed to the network. Its
+    /// place is as with [`call`](Self::call).
     ///
     /// # Errors
     /// As [`call`](Self::call), without the timeout.
-    pub(crate) async fn send<R: Api>(self: &Arc<Self>, request: R) -> Result<(), RDKafkaErrorCode> {
-        match self.enqueue(request, false).await {
-            Ok(outcome) => outcome.map(drop),
-            Err(oneshot::Canceled) => Err(RDKafkaErrorCode::BrokerDestroy),
+    pub(crate) fn send<R: Api>(
+        &self,
+        request: R,
+    ) -> impl Future<Output = Result<(), RDKafkaErrorCode>> + use<R> {
+        let outcome = self.enqueue(request, false);
+        async move {
+            match outcome.await {
+                Ok(outcome) => outcome.map(drop),
+                Err(oneshot::Canceled) => Err(RDKafkaErrorCode::BrokerDestroy),
+            }
         }
     }
 
@@ -177,6 +188,13 @@ impl Broker {
                 .reply
                 .send(Err(RDKafkaErrorCode::BrokerTransportFailure));
         }
+    }
+
+    /// Whatever timed out before was not sent over this connection.
+    fn connected(&self) {
+        let mut state = self.lock();
+        state.status = Status::Up;
+        state.reset = false;
     }
 
     fn set_status(&self, status: Status) {
@@ -223,7 +241,7 @@ async fn run(core: Weak<ClientCore>, broker: Arc<Broker>) {
         not_before = time::now() + backoff.step();
         let reason = match connected {
             Ok(connection) => {
-                broker.set_status(Status::Up);
+                broker.connected();
                 let client_id = settings.client_id.clone();
                 Session::new(&broker, client_id, settings.max_in_flight, connection)
                     .serve()
@@ -337,6 +355,8 @@ impl<'a> Session<'a> {
                     return Ok(());
                 }
                 match state.outgoing.pop_front() {
+                    // Whoever asked has given up meanwhile, or asks again.
+                    Some(call) if call.reply.is_canceled() => continue,
                     Some(call) => call,
                     None => return Ok(()),
                 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kafka_protocol::messages::MetadataResponse;
+use uuid::Uuid;
 
 use crate::topic_partition::TopicPartition;
 use crate::types::RDKafkaErrorCode;
@@ -36,6 +37,8 @@ pub(crate) struct ClusterView {
     /// `host:port` of each node.
     pub(crate) nodes: BTreeMap<i32, String>,
     pub(crate) topics: BTreeMap<Arc<str>, TopicView>,
+    /// The names of topics by their ids.
+    pub(crate) names_by_id: BTreeMap<Uuid, Arc<str>>,
     /// Counts the responses taken in.
     pub(crate) version: u64,
 }
@@ -63,7 +66,11 @@ impl ClusterView {
                 error: topic.error_code.into(),
                 leaders,
             };
-            self.topics.insert(Arc::from(&***name), view);
+            let name: Arc<str> = Arc::from(&***name);
+            if view.exists() {
+                self.names_by_id.insert(topic.topic_id, Arc::clone(&name));
+            }
+            self.topics.insert(name, view);
         }
     }
 

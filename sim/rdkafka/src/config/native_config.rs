@@ -21,7 +21,9 @@ impl NativeClientConfig {
     /// The value of `key` or its default.
     ///
     /// # Errors
-    /// [`KafkaError::ClientConfig`] if the key is unknown, or has no value and no default.
+    /// [`KafkaError::ClientConfig`] if the key is unknown, or has no value and no default. To
+    /// librdkafka a topic's property is unknown until one of them is set, as there is no topic
+    /// configuration to look it up in (`rd_kafka_conf_get`).
     pub fn get(&self, key: &str) -> KafkaResult<String> {
         let refuse = |result, text: &str| {
             Err(KafkaError::ClientConfig(
@@ -31,17 +33,14 @@ impl NativeClientConfig {
                 String::new(),
             ))
         };
-        let Some(property) = resolve(key) else {
-            return refuse(
-                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
-                "Unknown configuration name",
-            );
-        };
-        match self.value(property.name) {
+        let known = resolve(key).filter(|property| {
+            !properties::is_of_topic(property) || self.has_topic_configuration()
+        });
+        match known.and_then(|property| self.value(property.name)) {
             Some(value) => Ok(value.to_owned()),
             None => refuse(
-                RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
-                "Invalid configuration value",
+                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
+                "Unknown configuration name",
             ),
         }
     }
@@ -68,6 +67,11 @@ impl NativeClientConfig {
             }
             Err(text) => refuse(RDKafkaConfRes::RD_KAFKA_CONF_INVALID, text),
         }
+    }
+
+    fn has_topic_configuration(&self) -> bool {
+        let mut set = self.modified.keys();
+        set.any(|name| properties::find(name).is_some_and(properties::is_of_topic))
     }
 
     /// Whether the property was set, under whatever name.

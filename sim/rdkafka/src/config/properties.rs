@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, to the letter.
+    Checked(&'static [&'static str]),
     /// A comma-separated list of these words.
     Flags(&'static [&'static str]),
     /// A number of acknowledgements, or `all`.
@@ -75,7 +77,15 @@ pub(crate) fn find(name: &str) -> Option<&'static Property> {
     PROPERTIES.iter().find(|property| property.name == name)
 }
 
-use Kind::{Acks, Boolean, Choice, Dedicated, Flags, Float, Integer, Text};
+/// Whether it is a topic's property: those stand last.
+pub(crate) fn is_of_topic(property: &Property) -> bool {
+    let mut of_topics = PROPERTIES
+        .iter()
+        .skip_while(|other| other.name != "request.required.acks");
+    of_topics.any(|other| other.name == property.name)
+}
+
+use Kind::{Acks, Boolean, Checked, Choice, Dedicated, Flags, Float, Integer, Text};
 use Scope::{Both, Consumer, Producer};
 
 /// The table, in the order of librdkafka's documentation.
@@ -233,7 +243,7 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("check.crcs", Consumer, Boolean, Some("false"), None, false),
     property("client.rack", Both, Text, None, None, true),
     property("transactional.id", Producer, Text, None, None, true),
-    property("transaction.timeout.ms", Producer, Integer(1000, 2147483647), Some("60000"), None, false),
+    property("transaction.timeout.ms", Producer, Integer(1000, 2147483647), Some("60000"), None, true),
     property("enable.idempotence", Producer, Boolean, Some("false"), None, true),
     property("enable.gapless.guarantee", Producer, Boolean, Some("false"), None, true),
     property("queue.buffering.max.messages", Producer, Integer(0, 2147483647), Some("100000"), None, true),
@@ -262,7 +272,7 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("delivery.timeout.ms", Producer, Integer(0, 2147483647), Some("300000"), Some("message.timeout.ms"), true),
     property("queuing.strategy", Producer, Choice(&["fifo", "lifo"]), Some("fifo"), None, false),
     property("produce.offset.report", Producer, Boolean, Some("false"), None, false),
-    property("partitioner", Producer, Text, Some("consistent_random"), None, true),
+    property("partitioner", Producer, Checked(&["random", "consistent", "consistent_random", "murmur2", "murmur2_random", "fnv1a", "fnv1a_random"]), Some("consistent_random"), None, true),
     property("partitioner_cb", Producer, Dedicated, None, None, false),
     property("msg_order_cmp", Producer, Dedicated, None, None, false),
     property("compression.level", Producer, Integer(-1, 12), Some("-1"), None, false),

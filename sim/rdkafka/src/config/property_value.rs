@@ -19,6 +19,7 @@ pub(crate) fn canonical(property: &Property, value: &str) -> Result<String, Refu
         Kind::Float(min, max) => float(name, value, min, max),
         Kind::Choice(words) => choice(name, value, words),
         Kind::Flags(words) => flags(name, value, words),
+        Kind::Checked(words) => checked(name, value, words),
         Kind::Dedicated => Err(format!(
             "Property \"{name}\" must be set through dedicated .._set_..() function"
         )),
@@ -34,6 +35,11 @@ fn boolean(name: &str, value: &str) -> Result<String, Refusal> {
 }
 
 fn integer(name: &str, value: &str, min: i64, max: i64) -> Result<String, Refusal> {
+    if value.is_empty() {
+        return Err(format!(
+            "Integer configuration property \"{name}\" cannot be set to empty value"
+        ));
+    }
     let number = leading_integer(value)
         .ok_or_else(|| format!("Invalid value for configuration property \"{name}\""))?;
     if number < min || number > max {
@@ -86,6 +92,16 @@ fn choice(name: &str, value: &str, words: &[&str]) -> Result<String, Refusal> {
         .find(|word| word.eq_ignore_ascii_case(wanted))
         .map(|word| first_name(word).to_owned())
         .ok_or_else(|| format!("Invalid value \"{wanted}\" for configuration property \"{name}\""))
+}
+
+/// As a choice, with the words of a property that is checked by a function of its own.
+fn checked(name: &str, value: &str, words: &[&str]) -> Result<String, Refusal> {
+    match words.contains(&value) {
+        true => Ok(value.to_owned()),
+        false => Err(format!(
+            "Invalid value for configuration property \"{name}\": {value}"
+        )),
+    }
 }
 
 /// Values with several names are read back under the first (`auto.offset.reset`).

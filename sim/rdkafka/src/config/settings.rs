@@ -8,6 +8,10 @@ use crate::error::{KafkaError, KafkaResult};
 use crate::producer::PartitionerKind;
 use crate::types::RDKafkaType;
 
+/// Batches that a broker remembers of an idempotent producer, and so the most that may be under
+/// way (`RD_KAFKA_IDEMP_MAX_INFLIGHT`).
+const IN_FLIGHT_MAX: i64 = 5;
+
 /// What every client needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -50,6 +54,9 @@ pub(crate) struct ConsumerSettings {
     pub(crate) group_id: Option<String>,
     pub(crate) group_instance_id: Option<String>,
     pub(crate) group_protocol_type: String,
+    /// `group.protocol=consumer` (KIP-848).
+    pub(crate) uses_consumer_protocol: bool,
+    pub(crate) group_remote_assignor: Option<String>,
     pub(crate) assignors: Vec<AssignorKind>,
     pub(crate) session_timeout: Duration,
     pub(crate) heartbeat_interval: Duration,
@@ -89,6 +96,10 @@ pub(crate) struct ProducerSettings {
     /// Zero: no sticky partitioning.
     pub(crate) sticky_linger: Duration,
     pub(crate) delivery_report_only_error: bool,
+    /// Batches are numbered, so that none is appended twice or out of order.
+    pub(crate) idempotent: bool,
+    pub(crate) transactional_id: Option<String>,
+    pub(crate) transaction_timeout: Duration,
 }
 
 impl NativeClientConfig {
@@ -137,7 +148,7 @@ impl NativeClientConfig {
             } else {
                 is_producer
             },
-            max_in_flight: self.number("max.in.flight.requests.per.connection") as usize,
+            max_in_flight: self.max_in_flight(is_producer),
             consumer: self.consumer_settings(assignors),
             producer: self.producer_settings(),
         })
@@ -156,6 +167,8 @@ impl NativeClientConfig {
             group_id: self.value("group.id").map(str::to_owned),
             group_instance_id: self.value("group.instance.id").map(str::to_owned),
             group_protocol_type: self.text("group.protocol.type"),
+            uses_consumer_protocol: self.text("group.protocol") == "consumer",
+            group_remote_assignor: self.value("group.remote.assignor").map(str::to_owned),
             assignors,
             session_timeout: self.millis("session.timeout.ms"),
             heartbeat_interval: self.millis("heartbeat.interval.ms"),
@@ -186,7 +199,7 @@ impl NativeClientConfig {
     }
 
     fn producer_settings(&self) -> ProducerSettings {
-        let message_timeout = self.positive_millis("message.timeout.ms");
+        let message_timeout = self.message_timeout();
         let linger_ms = self.float("queue.buffering.max.ms");
         let linger_ms = match message_timeout {
             Some(timeout) if timeout.as_millis() as f64 <= linger_ms => {
@@ -195,7 +208,11 @@ impl NativeClientConfig {
             _ => linger_ms,
         };
         ProducerSettings {
-            acks: self.number("request.required.acks") as i16,
+            acks: if self.is_idempotent() {
+                -1
+            } else {
+                self.number("request.required.acks") as i16
+            },
             request_timeout: self.millis("request.timeout.ms"),
             message_timeout,
             linger: Duration::from_micros((linger_ms * 1000.0) as u64),
@@ -215,27 +232,32 @@ impl NativeClientConfig {
                 Duration::from_millis((2.0 * linger_ms).min(900_000.0) as u64)
             },
             delivery_report_only_error: self.flag("delivery.report.only.error"),
+            idempotent: self.is_idempotent(),
+            transactional_id: self.transactional_id(),
+            transaction_timeout: self.millis("transaction.timeout.ms"),
         }
     }
 
     fn consumer_refusal(&self) -> Option<String> {
         let classic_only = [
-            "session.timeout.ms",
-            "partition.assignment.strategy",
-            "group.protocol.type",
-            "heartbeat.interval.ms",
+            ("session.timeout.ms", ". It is defined broker side"),
+            (
+                "partition.assignment.strategy",
+                ". Use `group.remote.assignor` instead",
+            ),
+            ("group.protocol.type", ""),
+            ("heartbeat.interval.ms", ". It is defined broker side"),
         ];
-        if self.text("group.protocol") == "consumer" {
-            return Some(
-                match classic_only.iter().find(|name| self.is_modified(name)) {
-                    Some(name) => {
-                        format!("`{name}` is not supported for `group.protocol=consumer`")
-                    }
-                    None => not_simulated("group.protocol=consumer", "the protocol of KIP-848"),
-                },
-            );
+        let uses_consumer_protocol = self.text("group.protocol") == "consumer";
+        let refused = classic_only.iter().find(|(name, _)| self.is_modified(name));
+        if let Some((name, instead)) = refused.filter(|_| uses_consumer_protocol) {
+            return Some(format!(
+                "`{name}` is not supported for `group.protocol=consumer`{instead}"
+            ));
         }
-        if self.number("max.poll.interval.ms") < self.number("session.timeout.ms") {
+        if !uses_consumer_protocol
+            && self.number("max.poll.interval.ms") < self.number("session.timeout.ms")
+        {
             return Some("`max.poll.interval.ms`must be >= `session.timeout.ms`".to_owned());
         }
         let fetch_max_bytes = self.number("fetch.max.bytes");
@@ -251,29 +273,28 @@ impl NativeClientConfig {
             );
         }
         if self.value("group.id") == Some("") {
-            return Some("`group.id` must not be empty".to_owned());
+            return Some("rdkafka consumer queue not available".to_owned());
         }
         None
     }
 
     fn producer_refusal(&self) -> Option<String> {
-        let transactional = self
-            .value("transactional.id")
-            .is_some_and(|id| !id.is_empty());
-        let idempotent = self.flag("enable.idempotence");
-        if transactional && !idempotent && self.is_modified("enable.idempotence") {
+        let transactional = self.transactional_id().is_some();
+        let turned_off = self.is_modified("enable.idempotence") && !self.flag("enable.idempotence");
+        if transactional && turned_off {
             return Some("`transactional.id` requires `enable.idempotence=true`".to_owned());
         }
-        if transactional {
-            return Some(not_simulated("transactional.id", "transactions"));
+        if transactional
+            && self.is_modified("message.timeout.ms")
+            && self.number("message.timeout.ms") > self.number("transaction.timeout.ms")
+        {
+            return Some("`message.timeout.ms` must be set <= `transaction.timeout.ms`".to_owned());
         }
-        if idempotent {
-            return Some(not_simulated(
-                "enable.idempotence=true",
-                "the idempotent producer",
-            ));
-        }
-        if self.flag("enable.gapless.guarantee") {
+        if self.is_idempotent() {
+            if let Some(refusal) = self.idempotence_refusal() {
+                return Some(refusal.to_owned());
+            }
+        } else if self.flag("enable.gapless.guarantee") {
             return Some(
                 "`enable.gapless.guarantee` requires `enable.idempotence` to be enabled".to_owned(),
             );
@@ -286,6 +307,52 @@ impl NativeClientConfig {
             return Some("`message.timeout.ms` must be greater than `linger.ms`".to_owned());
         }
         None
+    }
+
+    /// What an idempotent producer may not be set to (`rd_kafka_conf_finalize`).
+    fn idempotence_refusal(&self) -> Option<&'static str> {
+        let set = |name: &'static str, wrong: fn(i64) -> bool| {
+            self.is_modified(name) && wrong(self.number(name))
+        };
+        if set("max.in.flight.requests.per.connection", |max| {
+            max > IN_FLIGHT_MAX
+        }) {
+            Some("`max.in.flight` must be set <= 5 when `enable.idempotence` is true")
+        } else if set("message.send.max.retries", |retries| retries < 1) {
+            Some("`retries` must be set >= 1 when `enable.idempotence` is true")
+        } else if set("request.required.acks", |acks| acks != -1) {
+            Some("`acks` must be set to `all` when `enable.idempotence` is true")
+        } else {
+            None
+        }
+    }
+
+    fn transactional_id(&self) -> Option<String> {
+        let id = self.value("transactional.id");
+        id.filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    fn is_idempotent(&self) -> bool {
+        self.flag("enable.idempotence") || self.transactional_id().is_some()
+    }
+
+    fn max_in_flight(&self, is_producer: bool) -> usize {
+        let max = self.number("max.in.flight.requests.per.connection");
+        if is_producer && self.is_idempotent() {
+            max.min(IN_FLIGHT_MAX) as usize
+        } else {
+            max as usize
+        }
+    }
+
+    /// A transaction's messages do not outlive it, unless somebody says how long they live.
+    fn message_timeout(&self) -> Option<Duration> {
+        let timeout = self.positive_millis("message.timeout.ms");
+        if self.transactional_id().is_some() && !self.is_modified("message.timeout.ms") {
+            let transaction = self.millis("transaction.timeout.ms");
+            return Some(timeout.map_or(transaction, |timeout| timeout.min(transaction)));
+        }
+        timeout
     }
 
     fn common_refusal(&self) -> Option<String> {
@@ -351,12 +418,4 @@ impl NativeClientConfig {
         let millis = self.number(name);
         (millis > 0).then(|| Duration::from_millis(millis as u64))
     }
-}
-
-/// The refusal of what librdkafka can do and this version of the simulator cannot.
-fn not_simulated(property: &str, what: &str) -> String {
-    format!(
-        "`{property}`: {what} is not offered by this version of the simulated client (a real \
-         build of the same program has it)"
-    )
 }

@@ -195,8 +195,9 @@ impl ConsumerCore {
             Ok(response) => RDKafkaErrorCode::from(response.error_code),
             Err(error) => *error,
         };
+        let mut unstable = false;
         if let (RDKafkaErrorCode::NoError, Ok(response)) = (general, response) {
-            self.apply_committed(&mut state, response);
+            unstable = self.apply_committed(&mut state, response);
         } else {
             self.coordinator_failed(&mut state, general);
         }
@@ -206,7 +207,7 @@ impl ConsumerCore {
                 state.assignment.pending.insert(partition.clone(), STORED);
             }
         }
-        if general == RDKafkaErrorCode::NoError {
+        if general == RDKafkaErrorCode::NoError && !unstable {
             self.serve_assignment(&mut state);
         } else {
             self.serve_assignment_later();
@@ -228,7 +229,9 @@ impl ConsumerCore {
         }));
     }
 
-    fn apply_committed(&self, state: &mut State, response: OffsetFetchResponse) {
+    /// Starts the partitions whose offsets are known. Says whether some wait for a transaction.
+    fn apply_committed(&self, state: &mut State, response: OffsetFetchResponse) -> bool {
+        let mut unstable = false;
         for topic in response.topics {
             let name: Arc<str> = Arc::from(&**topic.name);
             for answer in topic.partitions {
@@ -248,6 +251,7 @@ impl ConsumerCore {
                     }
                     RDKafkaErrorCode::UnstableOffsetCommit => {
                         state.assignment.pending.insert(partition, STORED);
+                        unstable = true;
                     }
                     error => {
                         let reason = format!(
@@ -259,6 +263,7 @@ impl ConsumerCore {
                 }
             }
         }
+        unstable
     }
 
     /// Holds deliveries back until the application has answered a rebalance.

@@ -259,7 +259,7 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
         }
         let partition = TopicPartition::new(topic, partition);
         self.core
-            .seek(&mut self.core.lock(), &partition, offset)
+            .seek_one(&mut self.core.lock(), &partition, offset)
             .map_err(|error| KafkaError::Seek(error.text().to_owned()))
     }
 
@@ -300,7 +300,7 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
     fn store_offset(&self, topic: &str, partition: i32, offset: i64) -> KafkaResult<()> {
         let partition = TopicPartition::new(topic, partition);
         self.core
-            .store(&mut self.core.lock(), &partition, offset + 1, "")
+            .store_one(&mut self.core.lock(), &partition, offset + 1)
             .map_err(KafkaError::StoreOffset)
     }
 
@@ -308,7 +308,7 @@ impl<C: ConsumerContext> Consumer<C> for BaseConsumer<C> {
         let topic = Arc::clone(message.shared_topic());
         let partition = TopicPartition::new(topic, message.partition());
         self.core
-            .store(&mut self.core.lock(), &partition, message.offset() + 1, "")
+            .store_one(&mut self.core.lock(), &partition, message.offset() + 1)
             .map_err(KafkaError::StoreOffset)
     }
 

@@ -40,6 +40,9 @@ pub(super) struct State {
     /// When the application last polled; none while it is polling.
     pub(super) last_poll: Option<Duration>,
     pub(super) timer_task: Option<Waker>,
+    /// Topics that the application named in a call on a single partition: librdkafka then knows
+    /// them, whether they exist or not.
+    pub(super) named_topics: BTreeSet<Arc<str>>,
     pub(super) closed: bool,
 }
 
@@ -74,6 +77,7 @@ impl ConsumerCore {
                 deferred_commits: Vec::new(),
                 last_poll: Some(time::now()),
                 timer_task: None,
+                named_topics: BTreeSet::new(),
                 closed: false,
             }),
         });
@@ -125,6 +129,7 @@ impl ClientEvents for ConsumerCore {
     fn view_updated(&self) {
         let mut state = self.lock();
         self.kick_fetchers(&mut state);
+        self.report_absent_partitions(&mut state);
         self.check_subscription(&mut state);
     }
 }

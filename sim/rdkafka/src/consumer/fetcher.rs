@@ -194,7 +194,11 @@ impl ConsumerCore {
         match RDKafkaErrorCode::from(data.error_code) {
             RDKafkaErrorCode::NoError => {
                 if let Some(records) = data.records.filter(|records| !records.is_empty()) {
-                    match record_batch::decode(records) {
+                    let aborted = data.aborted_transactions.into_iter().flatten();
+                    let aborted = record_batch::AbortedTransactions::new(
+                        aborted.map(|one| (one.producer_id.0, one.first_offset)),
+                    );
+                    match record_batch::decode(records, aborted) {
                         Ok(fetched) => self.enqueue(state, partition, version, fetched),
                         Err(_) => {
                             entry.backoff_until = time::now() + self.settings().fetch_error_backoff;
@@ -273,7 +277,15 @@ impl ConsumerCore {
         }
         if let Some(next) = fetched.next_offset {
             let entry = state.partition(partition);
-            entry.fetch_offset = entry.fetch_offset.max(next);
+            if next > entry.fetch_offset {
+                // Markers and aborted records: the position moves past them as they are polled.
+                entry.fetch_offset = next;
+                state.queue_of(partition).push(Op::Skipped {
+                    partition: partition.clone(),
+                    version,
+                    next,
+                });
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Finds the group's coordinator, and finds it again when it fails.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use kafka_protocol::messages::{
@@ -9,7 +9,8 @@ use kafka_protocol::messages::{
 use whitewater_sim::{task, time};
 
 use super::core::{ConsumerCore, State};
-use crate::client::api::text;
+use crate::client::api::{Api, text};
+use crate::client::broker::Broker;
 use crate::types::RDKafkaErrorCode;
 
 /// How long to wait between queries without success (rdkafka_cgrp.c).
@@ -51,6 +52,9 @@ impl ConsumerCore {
             if let Some(before) = state.group.coordinator.replace(found) {
                 before.close();
             }
+            if state.group.uses_consumer_protocol() {
+                self.expedite_heartbeat(state);
+            }
         }
         state.group.coordinator_usable = true;
         self.send_deferred(state);
@@ -63,6 +67,9 @@ impl ConsumerCore {
     pub(super) fn leave_if_asked(&self, state: &mut State) {
         if !std::mem::take(&mut state.group.leave_when_unassigned) {
             return;
+        }
+        if state.group.uses_consumer_protocol() {
+            return self.leave_as_member(state);
         }
         // Static members keep their place when they close (KIP-345).
         if self.settings().group_instance_id.is_some() && state.group.terminating {
@@ -83,6 +90,18 @@ impl ConsumerCore {
         let request = LeaveGroupRequest::default()
             .with_group_id(GroupId(text(group)))
             .with_member_id(text(&member_id));
+        self.send_leave(coordinator, request, |core, state| {
+            core.terminate_if_done(state);
+        });
+    }
+
+    /// Sends the request that leaves the group, and does `then` when it is answered or lost.
+    pub(super) fn send_leave<R: Api + 'static>(
+        &self,
+        coordinator: Arc<Broker>,
+        request: R,
+        then: fn(&Self, &mut State),
+    ) {
         // librdkafka bounds this one, so that closing does not hang on a broker that is gone.
         let timeout = self
             .client
@@ -96,7 +115,7 @@ impl ConsumerCore {
             if let Some(core) = core.upgrade() {
                 let mut state = core.lock();
                 state.group.leaving = false;
-                core.terminate_if_done(&mut state);
+                then(&core, &mut state);
             }
         }));
     }

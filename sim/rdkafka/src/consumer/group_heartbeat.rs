@@ -15,6 +15,9 @@ impl ConsumerCore {
     /// When the next heartbeat is due; none in states without heartbeats.
     pub(super) fn heartbeat_due(&self, state: &State) -> Option<Duration> {
         let group = &state.group;
+        if group.uses_consumer_protocol() {
+            return self.member_heartbeat_due(state);
+        }
         let member = matches!(
             group.join_state,
             JoinState::Steady | JoinState::WaitAssignCall | JoinState::WaitUnassignCall

@@ -31,6 +31,9 @@ impl ConsumerCore {
     /// When the member wants to join next.
     pub(super) fn join_due(&self, state: &State) -> Option<Duration> {
         let group = &state.group;
+        if group.uses_consumer_protocol() {
+            return None;
+        }
         let wants = group.join_state == JoinState::Init
             && group.subscription.is_some()
             && !group.subscribed_topics.is_empty()
@@ -42,6 +45,9 @@ impl ConsumerCore {
 
     /// In the initial state: applies what was subscribed meanwhile, and joins if it is time.
     pub(super) fn serve_group(&self, state: &mut State) {
+        if state.group.uses_consumer_protocol() {
+            return self.serve_member(state);
+        }
         if state.group.join_state != JoinState::Init
             || state.group.awaiting_response
             || state.closed
@@ -307,7 +313,7 @@ impl ConsumerCore {
     }
 
     /// Has the application take over what the group assigned: all of it, or the difference.
-    fn take_assignment(&self, state: &mut State, partitions: Vec<TopicPartition>) {
+    pub(super) fn take_assignment(&self, state: &mut State, partitions: Vec<TopicPartition>) {
         if !state.group.is_cooperative() {
             return self.ask_application(state, true, partitions);
         }

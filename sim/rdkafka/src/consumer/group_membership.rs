@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::RebalanceProtocol;
 use super::assignor::{AssignorKind, Member};
 use super::core::{ConsumerCore, State};
+use super::member_state::{MemberState, random_member_id};
 use super::op_queue::Op;
 use crate::client::broker::Broker;
 use crate::config::ConsumerSettings;
@@ -89,11 +90,15 @@ pub(super) struct Group {
     pub(super) leaving: bool,
     pub(super) terminating: bool,
     pub(super) terminated: bool,
+    /// What only a member of the consumer protocol has.
+    pub(super) member: MemberState,
+    uses_consumer_protocol: bool,
     configured_protocol_is_cooperative: bool,
 }
 
 impl Group {
     pub(super) fn new(settings: &ConsumerSettings) -> Self {
+        let uses_consumer_protocol = settings.uses_consumer_protocol;
         let cooperative = settings
             .assignors
             .first()
@@ -103,8 +108,12 @@ impl Group {
             coordinator: None,
             coordinator_usable: false,
             finding_coordinator: false,
-            member_id: String::new(),
-            generation: -1,
+            member_id: if uses_consumer_protocol {
+                random_member_id()
+            } else {
+                String::new()
+            },
+            generation: if uses_consumer_protocol { 0 } else { -1 },
             assignor: None,
             members: Vec::new(),
             subscription: None,
@@ -128,7 +137,9 @@ impl Group {
             leaving: false,
             terminating: false,
             terminated: false,
-            configured_protocol_is_cooperative: cooperative,
+            member: MemberState::default(),
+            uses_consumer_protocol,
+            configured_protocol_is_cooperative: cooperative || uses_consumer_protocol,
         }
     }
 
@@ -158,8 +169,29 @@ impl Group {
         }
     }
 
+    /// Whether it is a member. In the consumer protocol it has an id before.
     pub(super) fn has_joined(&self) -> bool {
-        !self.member_id.is_empty()
+        if self.uses_consumer_protocol {
+            self.generation > 0
+        } else {
+            !self.member_id.is_empty()
+        }
+    }
+
+    /// Whether the group is one of `group.protocol=consumer`.
+    pub(super) fn uses_consumer_protocol(&self) -> bool {
+        self.uses_consumer_protocol
+    }
+
+    /// Whether it leaves, or will once everything is unassigned.
+    pub(super) fn will_leave(&self) -> bool {
+        self.leave_when_unassigned || self.leaving
+    }
+
+    /// Consumer protocol: it is no member any more, and owns nothing.
+    pub(super) fn forget_membership(&mut self) {
+        self.generation = 0;
+        self.member.reset();
     }
 
     /// Whether partitions are handed over in steps. Before the first join the configured
@@ -171,6 +203,7 @@ impl Group {
     /// The protocol as the application is told: none before there was a rebalance.
     pub(super) fn protocol(&self) -> RebalanceProtocol {
         match self.assignor {
+            None if self.member.has_subscribed => RebalanceProtocol::Cooperative,
             None => RebalanceProtocol::None,
             Some(kind) if kind.is_cooperative() => RebalanceProtocol::Cooperative,
             Some(_) => RebalanceProtocol::Eager,
@@ -188,6 +221,13 @@ impl ConsumerCore {
 
     /// Goes back to the start, from where the member joins again if it still subscribes.
     pub(super) fn rejoin(&self, state: &mut State) {
+        if state.group.uses_consumer_protocol() {
+            self.leave_if_asked(state);
+            state.group.forget_membership();
+            self.set_join_state(state, JoinState::Init);
+            self.expedite_heartbeat(state);
+            return self.serve_member(state);
+        }
         if state.group.subscription.is_none() && state.group.next_subscription.is_none() {
             self.leave_if_asked(state);
         }
@@ -339,6 +379,9 @@ impl ConsumerCore {
         state: &mut State,
         list: &TopicPartitionList,
     ) -> Result<(), RDKafkaErrorCode> {
+        if state.group.protocol() == RebalanceProtocol::Eager {
+            return Err(RDKafkaErrorCode::State);
+        }
         self.assignment_add(state, list)?;
         self.application_assigned(state);
         state.group.assignment_lost = false;
@@ -354,6 +397,9 @@ impl ConsumerCore {
         state: &mut State,
         list: &TopicPartitionList,
     ) -> Result<(), RDKafkaErrorCode> {
+        if state.group.protocol() == RebalanceProtocol::Eager {
+            return Err(RDKafkaErrorCode::State);
+        }
         self.assignment_subtract(state, list)?;
         if state.group.join_state == JoinState::WaitUnassignCall {
             self.resume_after_rebalance(state);
@@ -375,6 +421,9 @@ impl ConsumerCore {
 
     /// Called when an assignment, or its removal, is in effect.
     pub(super) fn assignment_done(&self, state: &mut State) {
+        if state.group.uses_consumer_protocol() {
+            return self.member_assignment_done(state);
+        }
         match state.group.join_state {
             JoinState::WaitUnassignToComplete => {
                 self.leave_if_asked(state);
@@ -418,6 +467,8 @@ impl ConsumerCore {
             return;
         }
         state.group.terminating = true;
+        state.group.member.must_rejoin = false;
+        state.group.member.rejoins = false;
         if state.group.subscription.is_some() {
             self.unsubscribe(state, true);
         }

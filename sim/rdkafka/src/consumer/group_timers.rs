@@ -76,7 +76,11 @@ impl ConsumerCore {
             self.session_expired(state);
         }
         if is_due(self.heartbeat_due(state)) {
-            self.send_heartbeat(state);
+            if state.group.uses_consumer_protocol() {
+                self.serve_member(state);
+            } else {
+                self.send_heartbeat(state);
+            }
         }
         if is_due(state.group.poll_check_at) {
             self.check_polls(state, now);
@@ -131,6 +135,12 @@ impl ConsumerCore {
         let interval_ms = self.settings().max_poll_interval.as_millis();
         let reason = format!("Application maximum poll interval ({interval_ms}ms) exceeded");
         state.push_error(RDKafkaErrorCode::PollExceeded, reason);
+        if state.group.uses_consumer_protocol() {
+            self.leave_as_member(state);
+            state.group.member.must_rejoin = true;
+            self.expedite_heartbeat(state);
+            return self.serve_member(state);
+        }
         // Leaves at once, as the application may be busy for long; static members keep their
         // place (KIP-345).
         if self.settings().group_instance_id.is_none() {

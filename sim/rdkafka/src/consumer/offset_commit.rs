@@ -150,7 +150,17 @@ impl ConsumerCore {
         self.find_coordinator(state);
     }
 
-    /// Sends what waits for a coordinator.
+    /// Keeps a commit until the member has heard of its epoch.
+    fn wait_for_epoch(&self, state: &mut State, mut commit: Commit) {
+        commit.deferred = true;
+        state.deferred_commits.push(DeferredCommit {
+            commit,
+            until: time::now() + self.settings().session_timeout,
+        });
+        state.wake_timers();
+    }
+
+    /// Sends what waits for a coordinator, or for an epoch.
     pub(super) fn send_deferred(&self, state: &mut State) {
         for deferred in std::mem::take(&mut state.deferred_commits) {
             self.send_commit(state, deferred.commit);
@@ -218,6 +228,16 @@ impl ConsumerCore {
     /// Acts on the outcome as `rd_kafka_cgrp_op_handle_OffsetCommit` does.
     fn finish(&self, state: &mut State, commit: Commit, outcome: Outcome) {
         match outcome.general {
+            RDKafkaErrorCode::UnknownMemberId if state.group.uses_consumer_protocol() => {
+                self.expedite_heartbeat(state);
+            }
+            RDKafkaErrorCode::StaleMemberEpoch => {
+                self.expedite_heartbeat(state);
+                // What was committed by hand fails; the rest is sent again with the new epoch.
+                if matches!(commit.origin, CommitOrigin::Callback) && !commit.deferred {
+                    return self.wait_for_epoch(state, commit);
+                }
+            }
             RDKafkaErrorCode::UnknownMemberId => {
                 state.group.member_id.clear();
                 let reason = "OffsetCommit error: Unknown member";

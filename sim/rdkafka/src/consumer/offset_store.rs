@@ -1,5 +1,7 @@
 //! Stored offsets: what the next commit of the consumer's state will commit.
 
+use std::sync::Arc;
+
 use super::core::{ConsumerCore, State};
 use crate::topic_partition::TopicPartition;
 use crate::topic_partition_list::{Offset, TopicPartitionList};
@@ -9,15 +11,25 @@ impl ConsumerCore {
     /// Stores an offset, the next one to read.
     ///
     /// # Errors
-    /// `State` if the partition is not assigned, `UnknownPartition` if its topic is not known.
-    pub(super) fn store(
+    /// `State` if the partition is not assigned, `UnknownPartition` if it is not known.
+    pub(super) fn store_one(
+        &self,
+        state: &mut State,
+        partition: &TopicPartition,
+        next: i64,
+    ) -> Result<(), RDKafkaErrorCode> {
+        state.named_topics.insert(Arc::clone(&partition.topic));
+        self.check_known(state, partition)?;
+        self.store(state, partition, next, "")
+    }
+
+    fn store(
         &self,
         state: &mut State,
         partition: &TopicPartition,
         next: i64,
         metadata: &str,
     ) -> Result<(), RDKafkaErrorCode> {
-        self.check_known(state, partition)?;
         let entry = state.partition(partition);
         if !entry.assigned {
             return Err(RDKafkaErrorCode::State);
@@ -45,7 +57,9 @@ impl ConsumerCore {
         for mut element in list.elements() {
             let partition = TopicPartition::new(element.topic(), element.partition());
             let result = match element.offset() {
-                Offset::Offset(next) => self.store(state, &partition, next, element.metadata()),
+                Offset::Offset(next) => self
+                    .check_topic_known(state, &partition)
+                    .and_then(|()| self.store(state, &partition, next, element.metadata())),
                 _ => Ok(()),
             };
             match result {
@@ -60,6 +74,22 @@ impl ConsumerCore {
             Some(error) if stored == 0 => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the client knows the partition's topic by name. Calls that take a list add any
+    /// partition of such a topic as one to be desired (`rd_kafka_toppar_get2`).
+    pub(super) fn check_topic_known(
+        &self,
+        state: &State,
+        partition: &TopicPartition,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let topic = &partition.topic;
+        let known = state.named_topics.contains(topic)
+            || self.client.view().topics.contains_key(topic)
+            || state.partitions.keys().any(|known| known.topic == *topic);
+        known
+            .then_some(())
+            .ok_or(RDKafkaErrorCode::UnknownPartition)
     }
 
     /// Whether a partition is known to the client.

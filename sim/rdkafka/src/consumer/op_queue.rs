@@ -20,6 +20,13 @@ pub(super) enum Op {
         version: u64,
         record: FetchedRecord,
     },
+    /// There is nothing for the application before this offset: markers of transactions, and
+    /// records of aborted ones.
+    Skipped {
+        partition: TopicPartition,
+        version: u64,
+        next: i64,
+    },
     /// The end of a partition was reached.
     EndOfPartition {
         partition: TopicPartition,
@@ -41,6 +48,15 @@ pub(super) enum Op {
         reason: String,
         fatal: bool,
     },
+}
+
+impl Op {
+    fn is_of_partition(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. } | Self::Skipped { .. } | Self::EndOfPartition { .. }
+        )
+    }
 }
 
 /// What is called when the queue stops being empty.
@@ -66,7 +82,7 @@ impl OpQueue {
         let index = self
             .ops
             .iter()
-            .position(|op| matches!(op, Op::Message { .. } | Op::EndOfPartition { .. }))
+            .position(Op::is_of_partition)
             .unwrap_or(self.ops.len());
         self.ops.insert(index, op);
         self.added();
@@ -93,9 +109,9 @@ impl OpQueue {
     /// Drops the messages of a partition.
     pub(super) fn purge(&mut self, purged: &TopicPartition) {
         self.ops.retain(|op| match op {
-            Op::Message { partition, .. } | Op::EndOfPartition { partition, .. } => {
-                partition != purged
-            }
+            Op::Message { partition, .. }
+            | Op::Skipped { partition, .. }
+            | Op::EndOfPartition { partition, .. } => partition != purged,
             _ => true,
         });
     }

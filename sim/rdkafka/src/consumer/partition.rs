@@ -12,7 +12,7 @@ pub(super) enum FetchState {
     OffsetQuery,
     /// Fetching.
     Active,
-    /// `auto.offset.reset=error`: started, but nothing to fetch from.
+    /// Started, but nothing to fetch from: `auto.offset.reset=error`, or a refused seek.
     Failed,
 }
 
@@ -42,6 +42,8 @@ pub(super) struct Partition {
     pub(super) queued_bytes: usize,
     /// The end offset at which the application was last told of the end.
     pub(super) end_reported: Option<i64>,
+    /// The application was told that there is no such partition.
+    pub(super) absence_reported: bool,
 }
 
 impl Partition {
@@ -64,6 +66,7 @@ impl Partition {
             queued_messages: 0,
             queued_bytes: 0,
             end_reported: None,
+            absence_reported: false,
         }
     }
 
@@ -104,6 +107,7 @@ impl Partition {
         self.stored_metadata.clear();
         self.paused_by_rebalance = false;
         self.end_reported = None;
+        self.absence_reported = false;
         self.void_fetched();
     }
 }

@@ -37,27 +37,46 @@ impl ConsumerCore {
         list
     }
 
-    /// Goes on at another offset.
+    /// Goes on at another offset, as [`seek`](Self::seek).
     ///
     /// # Errors
-    /// `State` if the partition is not being fetched, `UnknownPartition` if it is not known,
-    /// `InvalidArgument` for `Stored`.
+    /// As there; `UnknownPartition` if the partition is not known.
+    pub(super) fn seek_one(
+        &self,
+        state: &mut State,
+        partition: &TopicPartition,
+        offset: Offset,
+    ) -> Result<(), RDKafkaErrorCode> {
+        state.named_topics.insert(Arc::clone(&partition.topic));
+        self.check_known(state, partition)?;
+        self.seek(state, partition, offset)
+    }
+
+    /// Goes on at another offset.
+    ///
+    /// Asking makes what was fetched void even where it is refused, and then nothing has it
+    /// fetched again: after `Stored` the partition is silent (`rd_kafka_toppar_op_seek`).
+    ///
+    /// # Errors
+    /// `State` if the partition is not being fetched, `UnknownPartition` if its topic is not
+    /// known, `InvalidArgument` for `Stored`.
     pub(super) fn seek(
         &self,
         state: &mut State,
         partition: &TopicPartition,
         offset: Offset,
     ) -> Result<(), RDKafkaErrorCode> {
-        self.check_known(state, partition)?;
+        self.check_topic_known(state, partition)?;
         if !state.is_fetching(partition) {
             return Err(RDKafkaErrorCode::State);
-        }
-        if offset == Offset::Stored {
-            return Err(RDKafkaErrorCode::InvalidArgument);
         }
         state.queue_of(partition).purge(partition);
         let entry = state.partition(partition);
         entry.void_fetched();
+        if offset == Offset::Stored {
+            entry.fetch = FetchState::Failed;
+            return Err(RDKafkaErrorCode::InvalidArgument);
+        }
         entry.app_offset = None;
         self.start_at(state, partition, offset);
         Ok(())
@@ -167,7 +186,7 @@ impl ConsumerCore {
     /// Replaces the timestamps in a list by offsets.
     ///
     /// # Errors
-    /// `OperationTimedOut` when the time is up.
+    /// `OperationTimedOut` when the time is up, `UnknownPartition` if one of them is not there.
     pub(super) async fn offsets_for_times(
         &self,
         list: &TopicPartitionList,
@@ -187,6 +206,10 @@ impl ConsumerCore {
             match found.get(&partition) {
                 // -1, "no record is that young", reads as the end.
                 Some(Ok(found)) => element.set_raw_offset(found.offset),
+                // Without a leader to ask nothing is asked (`rd_kafka_offsets_for_times`).
+                Some(Err(RDKafkaErrorCode::UnknownPartition)) => {
+                    return Err(RDKafkaErrorCode::UnknownPartition);
+                }
                 Some(Err(error)) => element.set_error(*error),
                 None => {}
             }

@@ -53,6 +53,11 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                         return Polled::Item(Ok(message));
                     }
                 }
+                Op::Skipped {
+                    partition,
+                    version,
+                    next,
+                } => self.core().skip(&partition, version, next),
                 Op::EndOfPartition { partition, version } => {
                     if self.core().is_current(&partition, version) {
                         let error = KafkaError::PartitionEOF(partition.partition);
@@ -177,6 +182,19 @@ impl ConsumerCore {
         let state = self.lock();
         let entry = state.partitions.get(partition);
         entry.is_some_and(|entry| entry.version == version)
+    }
+
+    /// Moves the position past what is not for the application; it is stored as if it had been.
+    fn skip(&self, partition: &TopicPartition, version: u64, next: i64) {
+        let mut state = self.lock();
+        let entry = state.partition(partition);
+        if entry.version != version {
+            return;
+        }
+        entry.app_offset = Some(next);
+        if self.settings().enable_auto_offset_store && entry.assigned {
+            entry.stored = Some(next);
+        }
     }
 
     /// Makes a message the application's: it is its position now, and stored if the consumer

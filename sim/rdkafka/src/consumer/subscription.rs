@@ -26,7 +26,7 @@ impl ConsumerCore {
         let impossible = |topic: &Arc<str>| topic.is_empty() || topic.starts_with('^');
         if topics.is_empty()
             || topics.iter().any(impossible)
-            || self.settings().assignors.is_empty()
+            || (self.settings().assignors.is_empty() && !state.group.uses_consumer_protocol())
         {
             return Err(RDKafkaErrorCode::InvalidArgument);
         }
@@ -37,7 +37,13 @@ impl ConsumerCore {
             return Err(RDKafkaErrorCode::Fatal);
         }
         self.note_poll(state);
-        if state.group.is_rebalancing() {
+        if state.group.uses_consumer_protocol() {
+            state.group.next_subscription = Some(NextSubscription::Subscribe(topics));
+            if !state.group.will_leave() {
+                self.apply_next_subscription(state);
+                self.serve_member(state);
+            }
+        } else if state.group.is_rebalancing() {
             state.group.next_subscription = Some(NextSubscription::Subscribe(topics));
         } else {
             state.group.next_subscription = None;
@@ -64,7 +70,7 @@ impl ConsumerCore {
     /// Ends the subscription, at the application's wish.
     pub(super) fn unsubscribe_by_application(&self, state: &mut State) {
         self.note_poll(state);
-        if state.group.is_rebalancing() {
+        if state.group.is_rebalancing() && !state.group.uses_consumer_protocol() {
             state.group.next_subscription = Some(NextSubscription::Unsubscribe);
         } else {
             state.group.next_subscription = None;
@@ -104,14 +110,39 @@ impl ConsumerCore {
             .cloned()
             .collect();
         let changed = state.group.subscription.as_ref() != Some(&topics);
+        let known = {
+            let view = self.client.view();
+            topics.iter().all(|topic| view.topics.contains_key(topic))
+        };
         state.group.subscription = Some(topics);
-        if !unwanted.is_empty() {
+        if !known {
+            // What is given up is decided once the topics are known.
+            self.learn_topics(state);
+        } else if !unwanted.is_empty() {
             state.group.subscribed_topics.clear();
             self.ask_application_incrementally(state, false, unwanted, true);
         } else if changed {
             state.group.subscribed_topics.clear();
             self.rejoin_now(state);
         }
+    }
+
+    /// Cooperative: partitions of topics that are not subscribed to, or not there, any more count
+    /// as lost, and the leader rejoins once they are given up; without any the member rejoins
+    /// (`rd_kafka_cgrp_metadata_update_check`).
+    fn give_up_absent_topics(&self, state: &mut State) {
+        let group = &state.group;
+        let owned = group.group_assignment.iter().flatten();
+        let absent: Vec<TopicPartition> = owned
+            .filter(|partition| !group.subscribed_topics.contains_key(&partition.topic))
+            .cloned()
+            .collect();
+        if absent.is_empty() {
+            return self.rejoin_now(state);
+        }
+        state.group.assignment_lost = true;
+        let is_leader = !state.group.members.is_empty();
+        self.ask_application_incrementally(state, false, absent, is_leader);
     }
 
     /// Ends the subscription; with `leave` the member leaves the group once everything is
@@ -121,10 +152,23 @@ impl ConsumerCore {
         state.group.subscription = None;
         state.group.subscribed_topics.clear();
         state.group.members.clear();
+        if state.group.uses_consumer_protocol() {
+            return self.unsubscribe_as_member(state, leave);
+        }
         if leave && state.group.has_joined() {
             state.group.leave_when_unassigned = true;
         }
         if !state.group.assignment_lost {
+            self.revoke_all_and_rejoin(state, false, "unsubscribe");
+        }
+    }
+
+    /// Consumer protocol: nothing follows if the member has been fenced, or leaves already.
+    fn unsubscribe_as_member(&self, state: &mut State, leave: bool) {
+        let member = &state.group.member;
+        let is_fenced = member.must_rejoin || member.rejoins;
+        if leave && !is_fenced && state.group.has_joined() && !state.group.will_leave() {
+            state.group.leave_when_unassigned = true;
             self.revoke_all_and_rejoin(state, false, "unsubscribe");
         }
     }
@@ -196,6 +240,10 @@ impl ConsumerCore {
     /// Called when the view of the cluster was updated: joins, or joins again, if the topics of
     /// the subscription have changed (`rd_kafka_cgrp_metadata_update_check`).
     pub(super) fn check_subscription(&self, state: &mut State) {
+        if state.group.uses_consumer_protocol() {
+            // The coordinator watches the topics.
+            return;
+        }
         let join_state = state.group.join_state;
         match join_state {
             JoinState::Init if self.update_topics(state) => self.serve_group(state),
@@ -204,7 +252,7 @@ impl ConsumerCore {
                 if self.update_topics(state) && known {
                     let reason = "metadata for subscribed topics has changed";
                     if state.group.is_cooperative() {
-                        self.rejoin_now(state);
+                        self.give_up_absent_topics(state);
                     } else {
                         self.revoke_all_and_rejoin(state, false, reason);
                     }

@@ -14,6 +14,7 @@ use whitewater_sim::{time, world};
 use super::core::{Event, ProducerCore};
 use super::record::DeliveryReport;
 pub use super::threaded_producer::ThreadedProducer;
+use super::transaction::CallKind;
 use super::{
     DefaultProducerContext, NoCustomPartitioner, Partitioner, Producer, ProducerContext,
     PurgeConfig,
@@ -22,7 +23,7 @@ use crate::client::Client;
 use crate::client::broker::until;
 use crate::config::{ClientConfig, FromClientConfig, FromClientConfigAndContext};
 use crate::consumer::ConsumerGroupMetadata;
-use crate::error::{KafkaError, KafkaResult, RDKafkaError};
+use crate::error::{KafkaError, KafkaResult};
 use crate::message::{BorrowedMessage, OwnedHeaders, ToBytes};
 use crate::record_batch::RecordContent;
 use crate::topic_partition_list::TopicPartitionList;
@@ -309,14 +310,6 @@ where
     }
 }
 
-/// What every transactional call answers.
-fn no_transactions() -> KafkaError {
-    KafkaError::Transaction(RDKafkaError::new(
-        RDKafkaErrorCode::NotConfigured,
-        "transactions are not offered by this version of the simulated client",
-    ))
-}
-
 impl<C, Part> Producer<C, Part> for BaseProducer<C, Part>
 where
     Part: Partitioner,
@@ -352,29 +345,45 @@ where
         i32::try_from(self.core.lock().outstanding_messages).unwrap_or(i32::MAX)
     }
 
-    fn init_transactions<T: Into<Timeout>>(&self, _timeout: T) -> KafkaResult<()> {
-        Err(no_transactions())
+    fn init_transactions<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {
+        let deadline = timeout.into().deadline();
+        self.core
+            .transactional_call(CallKind::Init, deadline)
+            .map_err(KafkaError::Transaction)
     }
 
     fn begin_transaction(&self) -> KafkaResult<()> {
-        Err(no_transactions())
+        self.core
+            .begin_transaction()
+            .map_err(KafkaError::Transaction)
     }
 
     fn send_offsets_to_transaction<T: Into<Timeout>>(
         &self,
-        _offsets: &TopicPartitionList,
-        _cgm: &ConsumerGroupMetadata,
-        _timeout: T,
+        offsets: &TopicPartitionList,
+        cgm: &ConsumerGroupMetadata,
+        timeout: T,
     ) -> KafkaResult<()> {
-        Err(no_transactions())
+        let deadline = timeout.into().deadline();
+        self.core
+            .send_offsets_to_transaction(offsets, cgm, deadline)
+            .map_err(KafkaError::Transaction)
     }
 
-    fn commit_transaction<T: Into<Timeout>>(&self, _timeout: T) -> KafkaResult<()> {
-        Err(no_transactions())
+    fn commit_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {
+        let timeout = timeout.into();
+        // rust-rdkafka flushes first, which hands out the reports.
+        self.flush(timeout)?;
+        self.core
+            .transactional_call(CallKind::Commit, timeout.deadline())
+            .map_err(KafkaError::Transaction)
     }
 
-    fn abort_transaction<T: Into<Timeout>>(&self, _timeout: T) -> KafkaResult<()> {
-        Err(no_transactions())
+    fn abort_transaction<T: Into<Timeout>>(&self, timeout: T) -> KafkaResult<()> {
+        let deadline = timeout.into().deadline();
+        self.core
+            .transactional_call(CallKind::Abort, deadline)
+            .map_err(KafkaError::Transaction)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Sends the batches of one partition to its leader, again if need be.
 //!
-//! Batches are pipelined as librdkafka does without idempotence: one that has to be sent again
-//! may end up behind a later one.
+//! Batches are pipelined as librdkafka does: without idempotence, one that has to be sent again
+//! may end up behind a later one. With it the broker refuses the later one until its turn.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use whitewater_sim::{task, time, trace};
 
 use super::core::{ProducerCore, State};
+use super::idempotence::{Idempotence, Refused};
 use super::partition_queue::Due;
 use super::record::{Acknowledged, PendingRecord};
 use crate::client::api::topic_name;
@@ -24,6 +25,9 @@ use crate::record_batch;
 use crate::topic_partition::TopicPartition;
 use crate::topic_partition_list::OFFSET_INVALID;
 use crate::types::RDKafkaErrorCode;
+
+/// What came of a request; no response if none was asked for.
+type Answer = Result<Option<ProduceResponse>, RDKafkaErrorCode>;
 
 /// Serves a partition's queue until the producer is closed.
 pub(super) async fn run(core: Weak<ProducerCore>, partition: TopicPartition) {
@@ -59,6 +63,8 @@ impl ProducerCore {
             let queue = state.queues.get_mut(partition)?;
             let expired = queue.take_expired(now);
             if !expired.is_empty() {
+                self.numbers_lost(state, &expired);
+                self.bump_if_drained(state);
                 for record in expired {
                     self.report(state, record, Err(RDKafkaErrorCode::MessageTimedOut));
                 }
@@ -69,11 +75,19 @@ impl ProducerCore {
                 Due::At(at) => return Some(at),
                 Due::Batch => {}
             }
+            let next_expiry = queue.next_expiry();
+            if !self.may_send(state, partition) {
+                // What it waits for wakes this task.
+                return next_expiry;
+            }
             let Some(leader) = self.client.leader(partition) else {
                 // Metadata was asked for; its arrival wakes this task.
-                return queue.next_expiry();
+                return next_expiry;
             };
-            let batch = queue.take_batch(self.settings());
+            let idempotence = state.idempotence.as_ref();
+            let generation = idempotence.map_or(0, Idempotence::generation);
+            let queue = state.queues.get_mut(partition)?;
+            let batch = queue.take_batch(self.settings(), generation);
             self.send_batch(state, partition, leader, batch);
         }
     }
@@ -83,11 +97,12 @@ impl ProducerCore {
         state: &mut State,
         partition: &TopicPartition,
         leader: Arc<Broker>,
-        batch: Vec<PendingRecord>,
+        mut batch: Vec<PendingRecord>,
     ) {
         let now = time::now();
         let contents: Vec<_> = batch.iter().map(|record| record.content.clone()).collect();
-        let request = self.produce_request(partition, record_batch::encode(&contents));
+        let writer = self.write_as(state, partition, &mut batch);
+        let request = self.produce_request(partition, record_batch::encode(&contents, &writer));
         let socket_timeout = self.client.settings().socket_timeout;
         let timeout = batch
             .iter()
@@ -102,16 +117,27 @@ impl ProducerCore {
         let core = Weak::clone(&self.this);
         let partition = partition.clone();
         let acks = self.settings().acks;
+        // Sent here, not in the task: tasks run in any order, and batches go out in theirs.
+        let answer: Pin<Box<dyn Future<Output = Answer> + Send>> = if acks == 0 {
+            let sent = leader.send(request);
+            Box::pin(async move { sent.await.map(|()| None) })
+        } else {
+            let answer = leader.call(request, timeout);
+            Box::pin(async move { answer.await.map(Some) })
+        };
         drop(task::spawn(async move {
-            let answer = if acks == 0 {
-                leader.send(request).await.map(|()| None)
-            } else {
-                leader.call(request, timeout).await.map(Some)
-            };
+            let answer = answer.await;
             if let Some(core) = core.upgrade() {
                 core.take_answer(&mut core.lock(), &partition, &ids, answer);
             }
         }));
+    }
+
+    /// Whether a partition's messages may be sent: an idempotent producer has its id, and the
+    /// coordinator of a transaction knows of the partition.
+    fn may_send(&self, state: &mut State, partition: &TopicPartition) -> bool {
+        let numbered = state.idempotence.as_ref();
+        numbered.is_none_or(Idempotence::may_send) && self.is_registered(state, partition)
     }
 
     fn produce_request(&self, partition: &TopicPartition, batch: bytes::Bytes) -> ProduceRequest {
@@ -123,6 +149,12 @@ impl ProducerCore {
             .with_name(topic_name(&partition.topic))
             .with_partition_data(vec![data]);
         ProduceRequest::default()
+            .with_transactional_id(
+                settings
+                    .transactional_id
+                    .as_ref()
+                    .map(|_| self.transactional_id()),
+            )
             .with_acks(settings.acks)
             .with_timeout_ms(settings.request_timeout.as_millis() as i32)
             .with_topic_data(vec![topic])
@@ -133,7 +165,7 @@ impl ProducerCore {
         state: &mut State,
         partition: &TopicPartition,
         ids: &[u64],
-        answer: Result<Option<ProduceResponse>, RDKafkaErrorCode>,
+        answer: Answer,
     ) {
         // What was purged meanwhile is reported already.
         let batch: Vec<_> = ids
@@ -155,12 +187,21 @@ impl ProducerCore {
             Ok(Some(answer)) => match RDKafkaErrorCode::from(answer.error_code) {
                 RDKafkaErrorCode::NoError => {
                     let append_time = append_time(&answer);
+                    self.batch_acknowledged(state, partition, &batch);
                     self.acknowledge(state, batch, answer.base_offset, append_time);
                 }
-                error => self.fail(state, partition, batch, error),
+                error => match self.batch_refused(state, partition, &batch, error) {
+                    Refused::Duplicate => {
+                        self.batch_acknowledged(state, partition, &batch);
+                        self.acknowledge(state, batch, OFFSET_INVALID, None);
+                    }
+                    Refused::Again => self.fail(state, partition, batch, error, true),
+                    Refused::Failed => self.fail(state, partition, batch, error, may_pass(error)),
+                },
             },
-            Err(error) => self.fail(state, partition, batch, error),
+            Err(error) => self.fail(state, partition, batch, error, may_pass(error)),
         }
+        self.bump_if_drained(state);
     }
 
     fn acknowledge(
@@ -194,10 +235,10 @@ impl ProducerCore {
         partition: &TopicPartition,
         batch: Vec<PendingRecord>,
         error: RDKafkaErrorCode,
+        passes: bool,
     ) {
         let now = time::now();
         let settings = self.client.settings();
-        let passes = may_pass(error);
         if passes {
             self.client.want_metadata(&partition.topic);
         }
@@ -206,6 +247,7 @@ impl ProducerCore {
         for mut record in batch {
             let may_retry = passes && record.attempts < self.settings().retries && !state.closed;
             if record.is_expired(now) && passes {
+                self.numbers_lost(state, std::slice::from_ref(&record));
                 self.report(state, record, Err(RDKafkaErrorCode::MessageTimedOut));
             } else if may_retry {
                 record.attempts += 1;

@@ -8,9 +8,13 @@ use std::time::Duration;
 use whitewater_sim::random::{Stream, below_in};
 use whitewater_sim::{task, time};
 
+use super::coordinator::CoordinatorKey;
+use super::idempotence::Idempotence;
 use super::partition_queue::PartitionQueue;
 use super::partitioner::Choice;
 use super::record::{Acknowledged, DeliveryReport, PendingRecord};
+use super::transaction::Transaction;
+use crate::client::broker::Broker;
 use crate::client::core::{ClientCore, ClientEvents};
 use crate::client::wakers::Wakers;
 use crate::config::ProducerSettings;
@@ -54,11 +58,21 @@ pub(super) struct State {
     /// Sent and not acknowledged yet, by id.
     pub(super) in_flight: BTreeMap<u64, PendingRecord>,
     last_id: u64,
+    /// What numbers the batches of an idempotent producer.
+    pub(super) idempotence: Option<Idempotence>,
+    /// An id is being asked for.
+    pub(super) acquiring_id: bool,
+    /// The transaction of a transactional producer.
+    pub(super) transaction: Option<Transaction>,
+    pub(super) coordinators: BTreeMap<CoordinatorKey, Arc<Broker>>,
     pub(super) closed: bool,
 }
 
 impl ProducerCore {
     pub(super) fn start(client: Arc<ClientCore>, custom_partitioner: bool) -> Arc<Self> {
+        let settings = &client.settings().producer;
+        let idempotent = settings.idempotent;
+        let transactional = settings.transactional_id.is_some();
         let core = Arc::new_cyclic(|this| Self {
             client,
             this: Weak::clone(this),
@@ -75,11 +89,18 @@ impl ProducerCore {
                 outstanding_bytes: 0,
                 in_flight: BTreeMap::new(),
                 last_id: 0,
+                idempotence: idempotent.then(Idempotence::default),
+                acquiring_id: false,
+                transaction: transactional.then(Transaction::new),
+                coordinators: BTreeMap::new(),
                 closed: false,
             }),
         });
         let events: Weak<dyn ClientEvents> = core.this.clone();
         core.client.set_events(events);
+        if idempotent && !transactional {
+            core.acquire_id(&mut core.lock());
+        }
         core
     }
 
@@ -97,14 +118,22 @@ impl ProducerCore {
         let mut state = self.lock();
         state.closed = true;
         state.wake_senders();
+        if let Some(transaction) = &mut state.transaction {
+            transaction.wakers.wake_all();
+        }
+        let coordinators = std::mem::take(&mut state.coordinators);
         drop(state);
+        for coordinator in coordinators.into_values() {
+            coordinator.close();
+        }
         self.client.close();
     }
 
     /// Accepts a message. What goes with it has the id returned.
     ///
     /// # Errors
-    /// `MessageSizeTooLarge`, `QueueFull`, `UnknownTopic` while the topic is known to be missing.
+    /// `MessageSizeTooLarge`, `QueueFull`, `UnknownTopic` while the topic is known to be missing;
+    /// `State` outside a transaction of a transactional producer, `Fatal` after a fatal error.
     pub(super) fn accept(
         &self,
         state: &mut State,
@@ -112,6 +141,7 @@ impl ProducerCore {
         partition: Option<i32>,
         content: RecordContent,
     ) -> Result<u64, RDKafkaErrorCode> {
+        self.check_transaction(state)?;
         let settings = self.settings();
         let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
         if length(&content.key) + length(&content.value) > settings.message_max_bytes {
@@ -144,6 +174,7 @@ impl ProducerCore {
             send_by: now + settings.linger,
             expires: settings.message_timeout.map(|timeout| now + timeout),
             attempts: 0,
+            sequenced: None,
         };
         let id = record.id;
         if self.partition_count(topic).is_some()
@@ -255,8 +286,11 @@ impl ProducerCore {
         result: Result<Acknowledged, RDKafkaErrorCode>,
     ) {
         state.outstanding_bytes = state.outstanding_bytes.saturating_sub(record.size);
+        if let Err(error) = result {
+            self.transaction_failed(state, error, "a message was not delivered");
+        }
         if result.is_ok() && self.settings().delivery_report_only_error {
-            state.outstanding_messages -= 1;
+            state.message_done();
             state.event_wakers.wake_all();
             return;
         }
@@ -305,9 +339,19 @@ impl State {
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
         if matches!(event, Event::Delivery(_)) {
-            self.outstanding_messages -= 1;
+            self.message_done();
         }
         Some(event)
+    }
+
+    /// A message is no longer outstanding.
+    fn message_done(&mut self) {
+        self.outstanding_messages -= 1;
+        if self.outstanding_messages == 0
+            && let Some(transaction) = &mut self.transaction
+        {
+            transaction.wakers.wake_all();
+        }
     }
 
     /// Wakes a task at the next event.

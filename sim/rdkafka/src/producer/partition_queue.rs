@@ -74,14 +74,32 @@ impl PartitionQueue {
         Due::At(expires.map_or(ready_at, |expires| expires.min(ready_at)))
     }
 
-    /// Takes the next batch.
-    pub(super) fn take_batch(&mut self, settings: &ProducerSettings) -> Vec<PendingRecord> {
-        let mut batch = Vec::new();
+    /// Takes the next batch. What was sent before under the same generation of producer ids makes
+    /// the same batch again.
+    pub(super) fn take_batch(
+        &mut self,
+        settings: &ProducerSettings,
+        generation: u32,
+    ) -> Vec<PendingRecord> {
+        let mut batch: Vec<PendingRecord> = Vec::new();
         let mut bytes = 0;
+        let sent_until = |record: &PendingRecord| {
+            let sequenced = record.sequenced;
+            let sequenced = sequenced.filter(|sequenced| sequenced.generation == generation);
+            sequenced.map(|sequenced| sequenced.batch_last_id)
+        };
+        let until = self.records.front().and_then(sent_until);
         while let Some(first) = self.records.front() {
             bytes += first.size;
-            let fits = batch.is_empty()
-                || (batch.len() < settings.batch_num_messages && bytes <= settings.batch_size);
+            let fits = match until {
+                Some(last_id) => first.id <= last_id,
+                None => {
+                    sent_until(first).is_none()
+                        && (batch.is_empty()
+                            || (batch.len() < settings.batch_num_messages
+                                && bytes <= settings.batch_size))
+                }
+            };
             if !fits {
                 break;
             }
@@ -126,6 +144,8 @@ mod tests {
     use crate::record_batch::RecordContent;
     use crate::types::RDKafkaType;
 
+    use super::super::record::Sequenced;
+
     fn settings(batch_num_messages: usize) -> ProducerSettings {
         let native = ClientConfig::new()
             .set("batch.num.messages", batch_num_messages.to_string())
@@ -147,6 +167,7 @@ mod tests {
             send_by: Duration::from_millis(send_by_ms),
             expires: Some(Duration::from_millis(expires_ms)),
             attempts: 0,
+            sequenced: None,
         }
     }
 
@@ -165,7 +186,7 @@ mod tests {
         queue.insert(record(2, 6, 100));
         assert_eq!(queue.due(ms(0), &settings), Due::Batch);
         queue.insert(record(3, 7, 100));
-        assert_eq!(queue.take_batch(&settings).len(), 2);
+        assert_eq!(queue.take_batch(&settings, 0).len(), 2);
         assert_eq!(queue.due(ms(0), &settings), Due::At(ms(7)));
         queue.expedite();
         assert_eq!(queue.due(ms(0), &settings), Due::Batch);
@@ -183,12 +204,34 @@ mod tests {
         queue.backoff_until = ms(50);
         assert_eq!(queue.due(ms(0), &settings), Due::At(ms(50)));
         let ids: Vec<u64> = queue
-            .take_batch(&settings)
+            .take_batch(&settings, 0)
             .iter()
             .map(|record| record.id)
             .collect();
         assert_eq!(ids, [1, 2, 3]);
         assert_eq!(queue.due(ms(0), &settings), Due::Idle);
+    }
+
+    #[test]
+    fn a_numbered_batch_is_sent_again_as_it_was() {
+        let settings = settings(10);
+        let mut queue = PartitionQueue::default();
+        for id in 1..=4 {
+            let mut record = record(id, 5, 100);
+            record.sequenced = (id <= 3).then_some(Sequenced {
+                generation: 7,
+                sequence: id as i32 - 1,
+                batch_last_id: if id <= 2 { 2 } else { 3 },
+            });
+            queue.insert(record);
+        }
+        let mut take = |generation| {
+            let batch = queue.take_batch(&settings, generation);
+            batch.iter().map(|record| record.id).collect::<Vec<_>>()
+        };
+        assert_eq!(take(7), [1, 2]);
+        // Under another id the numbers mean nothing.
+        assert_eq!(take(8), [3, 4]);
     }
 
     #[test]

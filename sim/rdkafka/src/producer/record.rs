@@ -23,6 +23,19 @@ pub(super) struct PendingRecord {
     /// When it is given up; none for never.
     pub(super) expires: Option<Duration>,
     pub(super) attempts: u32,
+    /// Its place among the messages of an idempotent producer, once it was sent.
+    pub(super) sequenced: Option<Sequenced>,
+}
+
+/// The number of a message that was sent, and the batch that it was sent in: a batch is sent again
+/// exactly as it was, or the broker would not know it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sequenced {
+    /// Which of the producer's ids the number belongs to.
+    pub(super) generation: u32,
+    pub(super) sequence: i32,
+    /// Id of the batch's last message.
+    pub(super) batch_last_id: u64,
 }
 
 impl PendingRecord {

@@ -87,7 +87,12 @@ async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
         let fetched = core.client.fetch_metadata(Some(&topics), deadline).await;
         answered |= fetched.is_ok();
         let now = time::now();
-        if core.waited(&topic, answered && now >= gives_up) {
+        let absence = if core.is_invalid(&topic) {
+            Some(RDKafkaErrorCode::InvalidTopic)
+        } else {
+            (answered && now >= gives_up).then_some(RDKafkaErrorCode::UnknownTopicOrPartition)
+        };
+        if core.waited(&topic, absence) {
             return;
         }
         drop(core);
@@ -103,9 +108,17 @@ async fn run(core: Weak<ProducerCore>, topic: Arc<str>) {
 }
 
 impl ProducerCore {
-    /// Fails what has waited too long for a topic, or everything if the topic is missing. Says
-    /// whether the wait is over.
-    fn waited(&self, topic: &Arc<str>, missing: bool) -> bool {
+    /// Whether brokers refuse the topic's name, so that waiting is of no use
+    /// (`rd_kafka_topic_set_notexists`).
+    fn is_invalid(&self, topic: &Arc<str>) -> bool {
+        let view = self.client.view();
+        let topic = view.topics.get(topic);
+        topic.is_some_and(|topic| topic.error == RDKafkaErrorCode::InvalidTopic)
+    }
+
+    /// Fails what has waited too long for a topic, or everything if the topic is absent, with that
+    /// error. Says whether the wait is over.
+    fn waited(&self, topic: &Arc<str>, absence: Option<RDKafkaErrorCode>) -> bool {
         let mut state = self.lock();
         if state.closed || self.partition_count(topic).is_some() {
             return true;
@@ -114,20 +127,19 @@ impl ProducerCore {
         let all = state.waiting.remove(topic).unwrap_or_default();
         let (failed, kept): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|record| missing || record.is_expired(now));
+            .partition(|record| absence.is_some() || record.is_expired(now));
         let over = kept.is_empty();
         if !over {
             state.waiting.insert(Arc::clone(topic), kept);
         }
         for record in failed {
-            let error = if record.is_expired(now) {
-                RDKafkaErrorCode::MessageTimedOut
-            } else {
-                RDKafkaErrorCode::UnknownTopicOrPartition
+            let error = match absence {
+                Some(absence) if !record.is_expired(now) => absence,
+                _ => RDKafkaErrorCode::MessageTimedOut,
             };
             self.report(&mut state, record, Err(error));
         }
-        if missing {
+        if absence.is_some() {
             state.missing.insert(Arc::clone(topic));
         }
         over

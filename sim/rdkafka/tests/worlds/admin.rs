@@ -37,14 +37,52 @@ fn topics_are_created_and_deleted_with_an_error_each() {
                 admin.create_topics(&nothing, &options).await,
                 Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument))
             );
-            let more = [NewPartitions::new(TOPIC, 3)];
-            assert_eq!(
-                admin.create_partitions(&more, &options).await,
-                Err(KafkaError::AdminOp(RDKafkaErrorCode::UnsupportedFeature))
-            );
         })
         .await;
         assert!(cluster.with(|cluster| cluster.topic("b").is_none()));
+    });
+}
+
+#[test]
+fn a_topic_grows_and_its_consumer_notices_at_the_next_refresh() {
+    run(64, |_cluster| async {
+        create_topic(1).await;
+        run_process("client", || async {
+            let consumer: BaseConsumer = create(&[
+                ("group.id", "g"),
+                ("topic.metadata.refresh.interval.ms", "5000"),
+            ]);
+            consumer.subscribe(&[TOPIC]).unwrap();
+            poll_for(&consumer, Duration::from_secs(8));
+            assert_eq!(consumer.assignment().unwrap().count(), 1);
+
+            let admin: AdminClient<DefaultClientContext> = create(&[]);
+            let options = AdminOptions::new();
+            let more = [NewPartitions::new(TOPIC, 3), NewPartitions::new("c", 3)];
+            let unknown = Err(("c".to_owned(), RDKafkaErrorCode::UnknownTopicOrPartition));
+            assert_eq!(
+                admin.create_partitions(&more, &options).await.unwrap(),
+                [Ok(TOPIC.to_owned()), unknown]
+            );
+            let fewer = [NewPartitions::new(TOPIC, 2)];
+            let refused = Err((TOPIC.to_owned(), RDKafkaErrorCode::InvalidPartitions));
+            assert_eq!(
+                admin.create_partitions(&fewer, &options).await.unwrap(),
+                [refused]
+            );
+            poll_for(&consumer, Duration::from_secs(1));
+            assert_eq!(consumer.assignment().unwrap().count(), 1, "not asked yet");
+            poll_for(&consumer, Duration::from_secs(9));
+            assert_eq!(consumer.assignment().unwrap().count(), 3);
+
+            let too_many: [&[i32]; 2] = [&[1], &[1]];
+            let more = [NewPartitions::new(TOPIC, 1).assign(&too_many)];
+            assert!(matches!(
+                admin.create_partitions(&more, &options).await,
+                Err(KafkaError::AdminOpCreation(_))
+            ));
+        })
+        .await;
     });
 }
 

@@ -3,10 +3,14 @@
 
 mod admin;
 mod commits;
+mod consumer_protocol;
+mod exactly_once;
 mod faults;
 mod groups;
+mod idempotence;
 mod positions;
 mod produce_consume;
 mod producing;
 mod storm;
 mod support;
+mod transactions;

@@ -221,27 +221,6 @@ fn without_acknowledgements_the_offset_is_unknown() {
     });
 }
 
-#[test]
-fn what_the_simulator_lacks_is_refused_and_not_ignored() {
-    run(59, |_cluster| async {
-        run_process("client", || async {
-            for (key, value) in [("enable.idempotence", "true"), ("transactional.id", "t")] {
-                let error = config(&[(key, value)])
-                    .create::<BaseProducer>()
-                    .err()
-                    .unwrap();
-                let KafkaError::ClientCreation(text) = error else {
-                    panic!("{error}");
-                };
-                assert!(text.contains(key) && text.contains("not offered"), "{text}");
-            }
-            let producer: BaseProducer = create(&[]);
-            assert!(producer.begin_transaction().is_err());
-        })
-        .await;
-    });
-}
-
 /// Sends everything to the last partition, and counts how often it was asked.
 struct Last;
 

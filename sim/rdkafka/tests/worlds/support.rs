@@ -5,10 +5,11 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use kafka_protocol::records::RecordBatchDecoder;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfig};
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use whitewater_sim::kafka::{ClusterHandle, ClusterSimConfig, start_cluster};
@@ -109,8 +110,25 @@ pub(crate) async fn produce(name: &str, count: usize) {
     .await;
 }
 
+/// The values of a partition's records as they are in the log, aborted ones included.
+pub(crate) fn log_values(cluster: &ClusterHandle, partition: i32) -> Vec<String> {
+    cluster.with(|cluster| {
+        let log = cluster.log(TOPIC, partition).unwrap();
+        let mut bytes = log.read(0, usize::MAX, true).unwrap();
+        let sets = RecordBatchDecoder::decode_all(&mut bytes).unwrap();
+        let records = sets.into_iter().flat_map(|set| set.records);
+        records
+            .filter(|record| !record.control)
+            .map(|record| text(record.value.as_deref()))
+            .collect()
+    })
+}
+
 /// Polls for messages until nothing has come for a while.
-pub(crate) fn drain(consumer: &BaseConsumer, quiet: Duration) -> Vec<String> {
+pub(crate) fn drain<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    quiet: Duration,
+) -> Vec<String> {
     let mut payloads = Vec::new();
     let mut last = time::now();
     while time::now() < last + quiet {
