@@ -25,6 +25,7 @@ pub mod rebuild;
 pub mod registry;
 #[cfg(feature = "cli")]
 pub mod send;
+mod side_reader;
 pub mod sink;
 pub mod sqlite;
 pub mod status;

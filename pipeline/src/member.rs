@@ -1,6 +1,5 @@
 //! This worker as a member of its consumer group.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -8,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
+use tracing::Level;
 
 use crate::config::Config;
 use crate::rebalance::{RebalanceEvent, RebalanceLog};
@@ -31,7 +31,7 @@ pub(crate) type At = (TopicPartition, i64);
 
 /// The group's consumer. It fetches only what was attached, from where the sink says.
 pub(crate) struct Member {
-    consumer: Arc<BaseConsumer<RebalanceLog>>,
+    consumer: BaseConsumer<RebalanceLog>,
     cooperative: bool,
     leaves: bool,
 }
@@ -48,7 +48,7 @@ impl Member {
         let mut client = ClientConfig::new();
         client.extend(properties);
         Ok(Self {
-            consumer: Arc::new(client.create_with_context(RebalanceLog::new(cooperative))?),
+            consumer: client.create_with_context(RebalanceLog::new(cooperative))?,
             cooperative,
             leaves,
         })
@@ -57,11 +57,6 @@ impl Member {
     pub(crate) fn subscribe(&self, topics: &[String]) -> KafkaResult<()> {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         self.consumer.subscribe(&topics)
-    }
-
-    /// The client, for questions about logs that may block.
-    pub(crate) fn client(&self) -> Arc<BaseConsumer<RebalanceLog>> {
-        Arc::clone(&self.consumer)
     }
 
     /// Starts to leave the group, if it is to be left; the revocation comes as an event.
@@ -122,8 +117,12 @@ impl Member {
     /// Tells Kafka how far the sink is, for who watches lag. Nothing depends on it.
     pub(crate) fn commit_offsets(&self, offsets: &[At]) {
         let commit = list(offsets).and_then(|list| self.consumer.commit(&list, CommitMode::Async));
-        if let Err(error) = commit {
-            tracing::warn!(%error, "offset commit failed");
+        match commit {
+            // Asked for, not answered yet.
+            Ok(()) => {
+                tracing::event!(target: "probe", Level::DEBUG, name = "worker.in_offset_commit");
+            }
+            Err(error) => tracing::warn!(%error, "offset commit failed"),
         }
     }
 

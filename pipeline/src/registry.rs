@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::activity::ACTIVITY_1;
 use crate::field_path::{Extractor, FieldPath, OverlapError};
 use crate::processor::{Column, Fields, Processor};
-use crate::trades::TRADES_1;
+use crate::trades::{TRADES_1, TRADES_2};
 
 /// Every processor. A version, once released, never changes what it makes of a payload.
-pub const DEFINITIONS: &[Definition] = &[TRADES_1, ACTIVITY_1];
+pub const DEFINITIONS: &[Definition] = &[TRADES_1, TRADES_2, ACTIVITY_1];
 
 /// A processor version and what it needs.
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -14,6 +13,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use crate::clock;
 use crate::config::Config;
 use crate::kafka_log::{self, LogError};
+use crate::side_reader;
 
 const POLL_WAIT: Duration = Duration::from_millis(200);
 
@@ -67,7 +67,9 @@ pub fn read(
         .filter(|extent| extent.low < extent.end)
         .map(|extent| (extent.partition.partition, extent.low..extent.end))
         .collect();
-    let consumer = consumer(config)?;
+    let consumer: BaseConsumer = side_reader::client_config(config)
+        .create()
+        .map_err(LogError::Client)?;
     let mut list = TopicPartitionList::with_capacity(left.len());
     for (partition, offsets) in &left {
         list.add_partition_offset(topic, *partition, Offset::Offset(offsets.start))?;
@@ -125,21 +127,4 @@ fn write_line(output: &mut impl Write, payload: &[u8]) -> io::Result<()> {
         output.write_all(payload)?;
     }
     output.write_all(b"\n")
-}
-
-/// A consumer that never subscribes, so never joins the group whose name librdkafka wants for an
-/// assignment (`rd_kafka_assign`), and never commits.
-fn consumer(config: &Config) -> Result<BaseConsumer, LogError> {
-    let mut client = ClientConfig::new();
-    client.extend(config.client_properties());
-    for (key, value) in [
-        ("group.id", config.group.as_str()),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("enable.partition.eof", "true"),
-        ("auto.offset.reset", "earliest"),
-    ] {
-        client.set(key, value);
-    }
-    client.create().map_err(LogError::Client)
 }

@@ -1,7 +1,7 @@
-//! `trades@1`: one row a trade, with its exact notional.
+//! `trades@1`: one row a trade, with its exact notional. `trades@2` says where it was made, too.
 
 use crate::decimal;
-use crate::processor::{Column, ColumnKind, Fields, Processed, Processor, Rows};
+use crate::processor::{Column, ColumnKind, FieldValues, Fields, Processed, Processor, Rows};
 use crate::quarantine::{Cause, Reason};
 use crate::registry::Definition;
 
@@ -10,29 +10,54 @@ pub const TRADES_1: Definition = Definition {
     name: "trades@1",
     about: "symbol, price, quantity, notional (price x quantity, exact) and event time of each trade",
     fields: &["id", "symbol", "price", "quantity", "event_time"],
-    columns: &[
-        Column {
-            name: "symbol",
-            kind: ColumnKind::Text,
-        },
-        Column {
-            name: "price",
-            kind: ColumnKind::Decimal,
-        },
-        Column {
-            name: "quantity",
-            kind: ColumnKind::Decimal,
-        },
-        Column {
-            name: "notional",
-            kind: ColumnKind::Decimal,
-        },
-        Column {
-            name: "event_time",
-            kind: ColumnKind::EventTime,
-        },
-    ],
+    columns: &COLUMNS,
     build: |fields| Box::new(Trades { fields }),
+};
+
+const COLUMNS: [Column; 5] = [
+    Column {
+        name: "symbol",
+        kind: ColumnKind::Text,
+    },
+    Column {
+        name: "price",
+        kind: ColumnKind::Decimal,
+    },
+    Column {
+        name: "quantity",
+        kind: ColumnKind::Decimal,
+    },
+    Column {
+        name: "notional",
+        kind: ColumnKind::Decimal,
+    },
+    Column {
+        name: "event_time",
+        kind: ColumnKind::EventTime,
+    },
+];
+
+/// The definition of `trades@2`.
+pub const TRADES_2: Definition = Definition {
+    name: "trades@2",
+    about: "trades@1, and the exchange of each trade",
+    fields: &[
+        "id",
+        "symbol",
+        "price",
+        "quantity",
+        "event_time",
+        "exchange",
+    ],
+    columns: &{
+        let [symbol, price, quantity, notional, event_time] = COLUMNS;
+        let exchange = Column {
+            name: "exchange",
+            kind: ColumnKind::Text,
+        };
+        [symbol, price, quantity, notional, event_time, exchange]
+    },
+    build: |fields| Box::new(TradesWithExchange { fields }),
 };
 
 const ID: usize = 0;
@@ -40,6 +65,7 @@ const SYMBOL: usize = 1;
 const PRICE: usize = 2;
 const QUANTITY: usize = 3;
 const EVENT_TIME: usize = 4;
+const EXCHANGE: usize = 5;
 
 #[derive(Debug)]
 struct Trades {
@@ -48,24 +74,42 @@ struct Trades {
 
 impl Processor for Trades {
     fn process(&self, payload: &[u8], rows: &mut Rows) -> Result<Processed, Reason> {
-        let values = self.fields.read(payload)?;
-        let id = rows.keep(&values.id(ID)?);
-        let price = values.decimal(PRICE)?;
-        let quantity = values.decimal(QUANTITY)?;
-        let notional = match (price, quantity) {
-            (Some(price), Some(quantity)) => Some(
-                decimal::multiply(price, quantity)
-                    .map_err(|error| Reason::new(Cause::OutOfRange, format!("notional {error}")))?,
-            ),
-            _ => None,
-        };
-        rows.push_text(values.text(SYMBOL)?.as_deref());
-        rows.push_decimal(price);
-        rows.push_decimal(quantity);
-        rows.push_decimal(notional);
-        rows.push_event_time(values.event_time(EVENT_TIME)?);
-        Ok(Processed::Row { id })
+        row(&self.fields.read(payload)?, rows)
     }
+}
+
+#[derive(Debug)]
+struct TradesWithExchange {
+    fields: Fields,
+}
+
+impl Processor for TradesWithExchange {
+    fn process(&self, payload: &[u8], rows: &mut Rows) -> Result<Processed, Reason> {
+        let values = self.fields.read(payload)?;
+        let processed = row(&values, rows)?;
+        rows.push_text(values.text(EXCHANGE)?.as_deref());
+        Ok(processed)
+    }
+}
+
+/// The columns that all versions begin with.
+fn row(values: &FieldValues<'_>, rows: &mut Rows) -> Result<Processed, Reason> {
+    let id = rows.keep(&values.id(ID)?);
+    let price = values.decimal(PRICE)?;
+    let quantity = values.decimal(QUANTITY)?;
+    let notional = match (price, quantity) {
+        (Some(price), Some(quantity)) => Some(
+            decimal::multiply(price, quantity)
+                .map_err(|error| Reason::new(Cause::OutOfRange, format!("notional {error}")))?,
+        ),
+        _ => None,
+    };
+    rows.push_text(values.text(SYMBOL)?.as_deref());
+    rows.push_decimal(price);
+    rows.push_decimal(quantity);
+    rows.push_decimal(notional);
+    rows.push_event_time(values.event_time(EVENT_TIME)?);
+    Ok(Processed::Row { id })
 }
 
 #[cfg(test)]
@@ -89,6 +133,21 @@ mod tests {
         insta::assert_snapshot!(
             check("trades@1", PATHS, r#"{"id":7,"symbol":"BTCUSDT","time":"2021-01-08T00:00:00.278Z","price":39432.48,"quantity":0.000263}"#),
             @"7 | symbol=BTCUSDT price=39432.48 quantity=0.000263 notional=10.37074224 event_time=2021-01-08T00:00:00.278Z"
+        );
+    }
+
+    #[test]
+    fn version_2_adds_the_exchange_and_changes_nothing_else() {
+        let trade = r#"{"id":"SPY-1","symbol":"SPY","time":"2013-10-07T08:00:00.464Z","price":"167.4100","quantity":100,"exchange":"P"}"#;
+        let paths = [PATHS, &[("exchange", "exchange")]].concat();
+        let (old, new) = (
+            check("trades@1", PATHS, trade),
+            check("trades@2", &paths, trade),
+        );
+        assert_eq!(new, format!("{old} exchange=P"));
+        insta::assert_snapshot!(
+            check("trades@2", &paths, &trade.replace("\"P\"", "null")),
+            @"missing_field: `exchange` is missing or null"
         );
     }
 

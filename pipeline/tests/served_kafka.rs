@@ -14,11 +14,13 @@ const RECORDS: u64 = 6_000;
 const SYMBOLS: u64 = 50;
 const BROKER: i32 = 1;
 
-const SETUP: Setup = Setup {
+const SETUP: Setup<'_> = Setup {
     partitions: 8,
     session_timeout_ms: 3_000,
     heartbeat_interval_ms: 500,
     stream: Duration::from_secs(2),
+    limits: &[],
+    sink_folder: None,
 };
 
 #[test]

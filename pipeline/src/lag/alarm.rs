@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::lag::estimate::{Basis, Estimate};
 
-/// How long a lag must hold that rests on clocks nobody could check. The time is there to check
-/// them: a worker that starts with a wrong clock must not wake anyone up.
+/// How long a lag must hold that rests on timestamps. The time is there to see more of the log: a
+/// worker that starts with a wrong clock must not wake anyone up, nor must records that their producer
+/// held back and that are worked off at once.
 pub const UNVERIFIED_HOLD: Duration = Duration::from_secs(30);
 
 /// Why there is an alert.
@@ -76,7 +77,11 @@ impl Alarm {
         let lag_ms_max = i64::try_from(lag_max.as_millis()).unwrap_or(i64::MAX);
         let over = |lag_ms: Option<i64>| lag_ms.is_some_and(|lag_ms| lag_ms > lag_ms_max);
         let certain = over(estimate.lag_ms_min);
-        let likely = estimate.basis == Basis::UnverifiedClock && over(estimate.lag_ms);
+        let by_clock = matches!(
+            estimate.basis,
+            Basis::UnverifiedClock | Basis::RecordTimestamp
+        );
+        let likely = by_clock && over(estimate.lag_ms);
         let behind_for = held(&mut self.behind_since, certain || likely, now);
         let unknown_for = held(&mut self.unknown_since, estimate.lag_ms.is_none(), now);
         let hold = if certain {

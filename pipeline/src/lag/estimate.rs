@@ -68,10 +68,7 @@ pub(crate) enum ClockCheck {
     #[default]
     Unverified,
     /// The last record that was seen to arrive bore a timestamp of that time.
-    Agrees {
-        /// The wall clock is ahead by so much at most.
-        skew_ms_max: i64,
-    },
+    Agrees,
     /// It did not.
     Differs {
         /// The clocks are at least so far apart.
@@ -131,8 +128,9 @@ impl Estimate {
             && self.lag_ms.is_some_and(|lag_ms| lag_ms > ms(lag_max))
     }
 
-    fn say(&mut self, lag_ms: Option<i64>, basis: Basis) {
-        self.lag_ms = lag_ms;
+    /// A record waits, so it is not caught up, however new the record is.
+    fn say_age(&mut self, age_ms: i64, basis: Basis) {
+        self.lag_ms = Some(age_ms.max(1));
         self.basis = basis;
     }
 }
@@ -170,7 +168,11 @@ impl Knowledge {
 
     /// Nothing is waiting, or the record that waits longest is known.
     pub(crate) fn is_settled(&self) -> bool {
-        self.head.is_some() || (self.sightings.end_offset().is_some() && !self.wants_head())
+        let sees_end = || {
+            let end_offset = self.sightings.end_offset();
+            end_offset.is_some_and(|end| end >= self.next_offset)
+        };
+        self.head.is_some() || (sees_end() && !self.wants_head())
     }
 
     /// Offsets wait, and nobody knows the record that waits longest.
@@ -187,24 +189,27 @@ impl Knowledge {
         let min_ms = ms(self.sightings.age_min(record.offset, clocks.now)?);
         let max_ms = ms(self.sightings.age_max(record.offset, clocks.now)?);
         let apart_ms = (raw_ms - max_ms).max(0) + (raw_ms - min_ms).min(0);
-        let skew_ms_max = raw_ms - min_ms;
         Some(if apart_ms.abs() <= CLOCK_TOLERANCE_MS {
-            ClockCheck::Agrees { skew_ms_max }
+            ClockCheck::Agrees
         } else {
             ClockCheck::Differs {
                 skew_ms: apart_ms,
-                skew_ms_max,
+                skew_ms_max: raw_ms - min_ms,
             }
         })
     }
 
-    /// How far behind, now. Looks older than `fresh` say nothing about the log's end any more.
+    /// How far behind, now. Looks older than `fresh` say nothing about the log's end any more, nor do
+    /// those that saw an end which the sink has passed since: another worker may have taken it there.
     pub(crate) fn estimate(&self, clocks: Clocks, clock: ClockCheck, fresh: Duration) -> Estimate {
         let is_fresh = self
             .sightings
             .age(clocks.now)
             .is_some_and(|age| age <= fresh);
-        let known_end = self.sightings.end_offset().filter(|_| is_fresh);
+        let known_end = self
+            .sightings
+            .end_offset()
+            .filter(|end| is_fresh && (self.head.is_some() || *end >= self.next_offset));
         let end_offset = match self.head {
             Some((head, _)) => Some(known_end.unwrap_or(0).max(head.offset + 1)),
             None => known_end,
@@ -263,10 +268,12 @@ impl Knowledge {
         if !agrees {
             into.clock_skew_ms = Some(apart_ms);
         }
-        let by_clock = Some(raw_ms.max(min_ms));
+        let by_clock_ms = raw_ms.max(min_ms);
         match (seen_to_arrive, clock) {
-            (Some(_), _) if agrees => into.say(by_clock, Basis::RecordTimestamp),
-            (Some(_), _) => into.say(Some(min_ms), Basis::Observed),
+            (Some(_), _) if agrees => into.say_age(by_clock_ms, Basis::RecordTimestamp),
+            (Some(_), _) => into.say_age(min_ms, Basis::Observed),
+            // It was there when we came, so only timestamps tell how long. They are no certainty: its
+            // producer may have held it back, or had another clock than it has now.
             (
                 None,
                 ClockCheck::Differs {
@@ -274,18 +281,14 @@ impl Knowledge {
                     skew_ms_max,
                 },
             ) => {
-                let min_ms = min_ms.max(raw_ms - skew_ms_max);
                 into.clock_skew_ms = Some(skew_ms);
-                into.lag_ms_min = Some(min_ms);
-                into.say(Some(min_ms), Basis::Observed);
+                let corrected_ms = min_ms.max(raw_ms - skew_ms_max);
+                into.say_age(corrected_ms, Basis::RecordTimestamp);
             }
-            // The record was there when we came, and bears a time that is yet to come.
+            // It bears a time that is yet to come.
             (None, _) if !agrees => {}
-            (None, ClockCheck::Agrees { skew_ms_max }) => {
-                into.lag_ms_min = Some(min_ms.max(raw_ms - skew_ms_max));
-                into.say(by_clock, Basis::RecordTimestamp);
-            }
-            (None, ClockCheck::Unverified) => into.say(by_clock, Basis::UnverifiedClock),
+            (None, ClockCheck::Agrees) => into.say_age(by_clock_ms, Basis::RecordTimestamp),
+            (None, ClockCheck::Unverified) => into.say_age(by_clock_ms, Basis::UnverifiedClock),
         }
     }
 }
@@ -368,13 +371,25 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_the_sink_has_passed_says_nothing() {
+        let mut case = Case::new();
+        case.saw_end(0, 39);
+        // Another worker had the partition meanwhile, and nobody can look at the log just now.
+        case.knowledge.progress(76, None, case.at(10));
+        assert!(!case.knowledge.is_settled());
+        insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Unverified), @"? offsets, ? (at least ?), unknown, skew ?");
+        case.saw_end(21, 76);
+        insta::assert_snapshot!(case.tell(22, 0, ClockCheck::Unverified), @"0 offsets, 0 s (at least ?), caught_up, skew ?");
+    }
+
+    #[test]
     fn an_idle_topic_does_not_grow() {
         let mut case = Case::new();
         case.knowledge.next_offset = 10;
         for seconds in (0..100_000).step_by(10) {
             case.saw_end(seconds, 10);
         }
-        insta::assert_snapshot!(case.tell(99_999, 0, ClockCheck::Agrees { skew_ms_max: 0 }), @"0 offsets, 0 s (at least ?), caught_up, skew ?");
+        insta::assert_snapshot!(case.tell(99_999, 0, ClockCheck::Agrees), @"0 offsets, 0 s (at least ?), caught_up, skew ?");
     }
 
     #[test]
@@ -382,11 +397,11 @@ mod tests {
         let mut case = Case::new();
         case.knowledge.next_offset = 10;
         case.saw_end(0, 11);
-        insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Agrees { skew_ms_max: 0 }), @"1 offsets, ? (at least 20 s), unknown, skew ?");
+        insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Agrees), @"1 offsets, ? (at least 20 s), unknown, skew ?");
         assert!(case.knowledge.wants_head());
         case.knowledge.learn_drained(11);
         assert!(!case.knowledge.wants_head());
-        insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Agrees { skew_ms_max: 0 }), @"0 offsets, 0 s (at least ?), caught_up, skew ?");
+        insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Agrees), @"0 offsets, 0 s (at least ?), caught_up, skew ?");
     }
 
     #[test]
@@ -396,6 +411,16 @@ mod tests {
         case.saw_end(10, 5);
         case.head(11, 0, 4);
         insta::assert_snapshot!(case.tell(20, 0, ClockCheck::Unverified), @"5 offsets, 16 s (at least 10 s), record_timestamp, skew ?");
+    }
+
+    #[test]
+    fn a_record_that_came_just_now_waits_all_the_same() {
+        let mut case = Case::new();
+        case.saw_end(0, 0);
+        case.saw_end(10, 5);
+        case.head(10, 0, 10);
+        insta::assert_snapshot!(case.tell(10, 0, ClockCheck::Unverified), @"5 offsets, 0.001 s (at least 0 s), record_timestamp, skew ?");
+        insta::assert_snapshot!(case.tell(10, -86_400, ClockCheck::Unverified), @"5 offsets, 0.001 s (at least 0 s), observed, skew -86400 s");
     }
 
     #[test]
@@ -410,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_from_before_rests_on_the_clocks_as_far_as_they_were_checked() {
+    fn a_backlog_from_before_rests_on_clocks_and_is_never_certain() {
         let mut case = Case::new();
         case.saw_end(0, 5);
         case.head(1, 0, -600);
@@ -421,14 +446,14 @@ mod tests {
         insta::assert_snapshot!(
             [
                 case.tell(2, 0, ClockCheck::Unverified),
-                case.tell(2, 0, ClockCheck::Agrees { skew_ms_max: 0 }),
+                case.tell(2, 0, ClockCheck::Agrees),
                 case.tell(2, 86_400, differs),
                 case.tell(2, -86_400, ClockCheck::Unverified),
             ].join("\n"),
             @r"
         5 offsets, 602 s (at least 2 s), unverified_clock, skew ?
-        5 offsets, 602 s (at least 602 s), record_timestamp, skew ?
-        5 offsets, 602 s (at least 602 s), observed, skew 86395 s
+        5 offsets, 602 s (at least 2 s), record_timestamp, skew ?
+        5 offsets, 602 s (at least 2 s), record_timestamp, skew 86395 s
         5 offsets, ? (at least 2 s), unknown, skew -85800 s
         "
         );

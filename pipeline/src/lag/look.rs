@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
@@ -12,17 +11,18 @@ use crate::clock;
 use crate::config::Config;
 use crate::lag::estimate::Head;
 use crate::lag::monitor::{Answer, Question, Read};
+use crate::side_reader;
 use crate::topic_partition::TopicPartition;
 
 /// How long one question may take.
 const QUESTION_MAX: Duration = Duration::from_secs(1);
 const POLL_WAIT: Duration = Duration::from_millis(100);
+/// What is read is there already, or nothing is.
+const FETCH_WAIT_MS: &str = "10";
 
 /// Asks all `questions`, for `bound` at most, and stops early when `stop` says so. What is not
-/// answered in time is left out. `consumer` may be anyone's; `reader` is made when records are to
-/// be read.
-pub(crate) fn look<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+/// answered in time is left out. `reader` is made where there is none yet.
+pub(crate) fn look(
     reader: &mut Option<Reader>,
     config: &Config,
     questions: &[Question],
@@ -36,12 +36,12 @@ pub(crate) fn look<C: ConsumerContext>(
         if left.is_zero() || stop.load(Ordering::Relaxed) {
             break;
         }
-        let TopicPartition { topic, partition } = &question.partition;
         let asked = clock::monotonic();
-        let ends = consumer.fetch_watermarks(topic, *partition, left.min(QUESTION_MAX));
+        let ends = made(reader, config)
+            .and_then(|reader| reader.end_offset(&question.partition, left.min(QUESTION_MAX)));
         let answered = clock::monotonic();
         let end_offset = match ends {
-            Ok((_, end_offset)) => end_offset,
+            Ok(end_offset) => end_offset,
             Err(error) => {
                 tracing::debug!(partition = %question.partition, %error, "log could not be looked at");
                 continue;
@@ -69,12 +69,7 @@ pub(crate) fn read(
     from: i64,
     stop: &AtomicBool,
 ) -> Option<Read> {
-    let found = match reader {
-        Some(reader) => reader.first(partition, from, stop),
-        None => {
-            Reader::new(config).and_then(|made| reader.insert(made).first(partition, from, stop))
-        }
-    };
+    let found = made(reader, config).and_then(|reader| reader.first(partition, from, stop));
     match found {
         Ok(found) => Some(Read { from, found }),
         Err(error) => {
@@ -84,30 +79,36 @@ pub(crate) fn read(
     }
 }
 
-/// Reads single records outside the group: it never subscribes, so it never joins.
+fn made<'r>(reader: &'r mut Option<Reader>, config: &Config) -> KafkaResult<&'r Reader> {
+    match reader {
+        Some(reader) => Ok(reader),
+        None => Ok(reader.insert(Reader::new(config)?)),
+    }
+}
+
+/// Reads ends and single records of logs outside the group: it never subscribes, so it never joins.
+/// It is no member's client because a broker answers a connection's requests in order: a question on
+/// the connection that fetches waits up to `fetch.wait.max.ms` for each fetch before it.
 pub(crate) struct Reader {
     consumer: BaseConsumer,
 }
 
 impl Reader {
     pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
-        let mut client = ClientConfig::new();
-        client.extend(config.client_properties());
-        // librdkafka assigns nothing without a group's name (`rd_kafka_assign`); nothing is ever
-        // committed under it. A record that retention deleted is not the oldest one any more.
-        for (key, value) in [
-            ("group.id", config.group.as_str()),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "earliest"),
-            ("queued.min.messages", "1"),
-        ] {
-            client.set(key, value);
-        }
+        let mut client = side_reader::client_config(config);
+        // One record answers the question, and the next question waits for no fetch of the last one.
+        client.set("queued.min.messages", "1");
+        client.set("fetch.wait.max.ms", FETCH_WAIT_MS);
         Ok(Self {
             consumer: client.create()?,
         })
+    }
+
+    /// The offset after the newest record.
+    fn end_offset(&self, partition: &TopicPartition, wait: Duration) -> KafkaResult<i64> {
+        let TopicPartition { topic, partition } = partition;
+        let (_, end_offset) = self.consumer.fetch_watermarks(topic, *partition, wait)?;
+        Ok(end_offset)
     }
 
     /// The first record from `offset` on; `None` if nothing can be read up to the end.

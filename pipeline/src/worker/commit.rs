@@ -74,6 +74,7 @@ impl<S: Sink> Worker<'_, '_, S> {
                         break;
                     }
                     self.bear_with_sink(full)?;
+                    self.watch_lag().await;
                     let left = bound.saturating_sub(started.elapsed());
                     tokio::time::sleep(SINK_RETRY.min(left)).await;
                 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message, Timestamp};
+use tracing::Level;
 
 use crate::batch::{Batch, Incoming};
 use crate::clock;
@@ -36,7 +37,12 @@ impl<S: Sink> Worker<'_, '_, S> {
                     } else {
                         clock::monotonic()
                     };
+                    let begins = self.batch.is_empty();
                     take(&mut self.lines, &mut self.batch, now, &message)?;
+                    if begins && !self.batch.is_empty() {
+                        // The rest of what was fetched is still in the client.
+                        tracing::event!(target: "probe", Level::DEBUG, name = "worker.in_fetch");
+                    }
                 }
                 Some(Err(error)) => {
                     self.on_client_error(error)?;

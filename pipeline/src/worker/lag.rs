@@ -112,13 +112,12 @@ impl<S: Sink> Worker<'_, '_, S> {
         let released = self.lag.monitor.progress(now, &progress);
         self.lag.pass_on(released);
         let questions = self.lag.monitor.questions();
-        let client = self.member.client();
         let mut reader = self.lag.reader.take();
         let config = self.config.clone();
         let stop = Arc::clone(&self.lag.stop);
         self.lag.looking = Some(tokio::task::spawn_blocking(move || {
             let bound = config.limits.lag_interval;
-            let answers = look::look(&client, &mut reader, &config, &questions, bound, &stop);
+            let answers = look::look(&mut reader, &config, &questions, bound, &stop);
             Look { reader, answers }
         }));
     }

@@ -1,17 +1,17 @@
 //! The proof that a pipeline of several processes loses nothing and doubles nothing while
 //! processes and brokers fail: the same one for every Kafka.
 
-mod brokers;
-mod dataset;
+pub(crate) mod brokers;
+pub(crate) mod dataset;
 mod group;
 mod oracle;
-mod patience;
-mod pipeline;
-mod run;
+pub(crate) mod patience;
+pub(crate) mod pipeline;
+pub(crate) mod run;
 mod sender;
 mod sink;
-mod topic_log;
-mod verdict;
+pub(crate) mod topic_log;
+pub(crate) mod verdict;
 mod worker;
 
 pub(crate) use brokers::Brokers;

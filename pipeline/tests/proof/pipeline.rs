@@ -19,7 +19,7 @@ use super::sink::SinkFile;
 use super::worker::Worker;
 
 /// How the pipeline differs from its example configuration.
-pub(crate) struct Setup {
+pub(crate) struct Setup<'s> {
     /// Partitions of the topic.
     pub(crate) partitions: i32,
     /// `session.timeout.ms`.
@@ -29,6 +29,10 @@ pub(crate) struct Setup {
     /// For how long records stream in while something fails, at least: long against the time that
     /// the fault itself takes.
     pub(crate) stream: Duration,
+    /// The section `[limits]`, where it is not the example's.
+    pub(crate) limits: &'s [(&'s str, i64)],
+    /// Where the sink is, if not beside the configuration.
+    pub(crate) sink_folder: Option<&'s Path>,
 }
 
 /// A dataset on its way through worker processes.
@@ -36,18 +40,22 @@ pub(crate) struct Pipeline<'d> {
     pub(crate) dataset: &'d Dataset,
     pub(crate) group: Group,
     pub(crate) sink: SinkFile,
+    /// The configuration; the workers' logs are in its folder.
+    pub(crate) config: PathBuf,
     bootstrap_servers: String,
     partitions: i32,
     workers: Vec<Worker>,
-    config: PathBuf,
     folder: TempDir,
 }
 
 impl<'d> Pipeline<'d> {
     /// Writes its configuration; nothing runs yet.
-    pub(crate) fn new(brokers: &dyn Brokers, dataset: &'d Dataset, setup: &Setup) -> Self {
+    pub(crate) fn new(brokers: &dyn Brokers, dataset: &'d Dataset, setup: &Setup<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sink = folder.path().join("results.db");
+        let sink = setup
+            .sink_folder
+            .unwrap_or(folder.path())
+            .join("results.db");
         let config = folder.path().join("pipeline.toml");
         let bootstrap_servers = brokers.bootstrap_servers();
         let table = configuration(dataset, setup, &bootstrap_servers, &sink);
@@ -213,7 +221,12 @@ impl<'d> Pipeline<'d> {
 }
 
 /// The example's configuration, on these brokers and into this sink.
-fn configuration(dataset: &Dataset, setup: &Setup, bootstrap_servers: &str, sink: &Path) -> Table {
+fn configuration(
+    dataset: &Dataset,
+    setup: &Setup<'_>,
+    bootstrap_servers: &str,
+    sink: &Path,
+) -> Table {
     let example = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples")
         .join(dataset.example);
@@ -229,6 +242,9 @@ fn configuration(dataset: &Dataset, setup: &Setup, bootstrap_servers: &str, sink
         section.insert(key.to_owned(), value);
     };
     into(&mut table, "sink", "sqlite", sink.to_str().unwrap().into());
+    for (limit, value) in setup.limits {
+        into(&mut table, "limits", limit, (*value).into());
+    }
     into(
         &mut table,
         "kafka",

@@ -22,7 +22,7 @@ const RESTART_PERCENT: usize = 63;
 /// Sends a dataset through three worker processes while one is killed and replaced, one is paused
 /// past its session timeout and resumed, and the broker is restarted, all between 20 % and 80 % of
 /// the rows. Then judges the sink by what the log holds.
-pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup) {
+pub(crate) fn prove(brokers: &mut dyn Brokers, dataset: &Dataset, setup: &Setup<'_>) {
     let mut pipeline = Pipeline::new(brokers, dataset, setup);
     let part = |index: usize| Part::new(dataset, index);
 
@@ -109,7 +109,7 @@ fn restart_broker(
 }
 
 /// An offset commit only ever follows the sink commit.
-fn expect_offsets_not_ahead(pipeline: &Pipeline<'_>) {
+pub(crate) fn expect_offsets_not_ahead(pipeline: &Pipeline<'_>) {
     let committed = pipeline.group.committed();
     for position in pipeline.sink.positions().unwrap() {
         let told = committed[position.partition.partition as usize];
