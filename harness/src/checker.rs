@@ -18,6 +18,7 @@ mod partitions;
 mod planted;
 pub mod resources;
 pub mod scan;
+pub mod version;
 pub mod violation;
 
 use observation::Observation;
@@ -35,6 +36,7 @@ pub const ALL: &[Checker] = &[
     scan::check,
     resources::check,
     clock::check,
+    version::check,
     liveness::check,
     panic::check,
 ];

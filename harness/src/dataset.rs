@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod disorder;
 pub mod file;
+mod hot_key;
 pub mod load;
 mod malformed;
 pub mod pace;

@@ -9,13 +9,18 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 
 pub mod action;
+pub mod broker_disk_full;
 pub mod broker_kill;
+pub mod broker_pause;
+pub mod broker_slow;
 pub mod clock_drift;
 pub mod clock_jump;
 pub mod clock_skew;
 pub mod delay;
 pub mod disk_error;
 pub mod disk_full;
+#[cfg(madsim)]
+mod failing_operation;
 pub mod force_rebalance;
 pub mod fsync_error;
 pub mod fsync_slow;
@@ -23,9 +28,11 @@ pub mod fsync_slow;
 pub(crate) mod inject;
 pub mod kill;
 pub mod load_burst;
+pub mod loss;
 pub mod lost_reply;
 pub mod member_churn;
 pub mod network_cut;
+pub mod partition_growth;
 pub mod pause;
 pub mod power_loss;
 pub mod registry;
@@ -35,6 +42,7 @@ pub mod site;
 pub mod slow_cpu;
 pub mod target;
 pub mod timing;
+pub mod upgrade;
 
 use action::FaultAction;
 use site::Site;

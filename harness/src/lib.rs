@@ -5,13 +5,18 @@
 //! goes to a [`report`], with an explanation from the [`trace`] for what is wrong.
 
 pub mod checker;
+#[cfg(any(madsim, feature = "real"))]
+mod clients;
 pub mod compare;
 pub mod dataset;
 pub mod explain;
 pub mod fault;
+pub mod given_up;
 pub mod oracle;
 pub mod pipeline_under_test;
 pub mod plan;
+pub mod ramp;
+pub mod real;
 pub mod report;
 #[cfg(madsim)]
 pub mod runner;
@@ -19,5 +24,7 @@ mod runner_macro;
 pub mod runner_protocol;
 pub mod scenario;
 pub mod shrink;
+pub mod sinks;
 pub mod trace;
+pub mod tracing_fields;
 pub mod verdict;

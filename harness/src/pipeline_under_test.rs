@@ -12,11 +12,13 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Plan;
+
 /// Any error a pipeline reports. The harness prints it with its sources and asks nothing else.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What one worker process gets to know at its start.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Context {
     /// The value for `bootstrap.servers`.
     pub brokers: String,
@@ -128,6 +130,30 @@ impl Add for Accounting {
     }
 }
 
+/// Offsets of a partition that a pipeline passed over because their records were deleted before it
+/// could read them, and that it says so of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The first offset passed over.
+    pub from: i64,
+    /// The first offset after the gap.
+    pub to: i64,
+}
+
+impl Gap {
+    /// Whether the position is in the gap.
+    #[must_use]
+    pub fn contains(&self, position: &RecordPosition) -> bool {
+        self.topic == position.topic
+            && self.partition == position.partition
+            && (self.from..self.to).contains(&position.offset)
+    }
+}
+
 /// A Kafka pipeline, as the harness sees it.
 ///
 /// Implementations are stateless values: everything that a run needs comes with the [`Context`].
@@ -175,11 +201,73 @@ pub trait PipelineUnderTest: Sync {
         let _ = context;
         Ok(None)
     }
+
+    /// What the pipeline passed over because retention had deleted it, as it has told its people.
+    /// Deleted records that are in no gap are lost silently.
+    ///
+    /// # Errors
+    /// The sink can't be read.
+    fn gaps(&self, context: &Context) -> Result<Vec<Gap>, BoxError> {
+        let _ = context;
+        Ok(Vec::new())
+    }
+}
+
+/// A pipeline under test, by the name that scenarios know it by.
+pub type PipelineEntry = (&'static str, &'static dyn PipelineUnderTest);
+
+/// The versions of the pipeline under test that a plan names, by name.
+pub type Versions = BTreeMap<String, &'static dyn PipelineUnderTest>;
+
+/// Finds the versions that a plan names among a runner's pipelines.
+///
+/// # Errors
+/// One that the runner does not know, in words for people.
+pub fn versions(plan: &Plan, pipelines: &'static [PipelineEntry]) -> Result<Versions, String> {
+    let found = |name: &str| {
+        let mut known = pipelines.iter();
+        match known.find(|(known, _)| *known == name) {
+            Some((_, pipeline)) => Ok((name.to_owned(), *pipeline)),
+            None => Err(format!("this runner has no pipeline called `{name}`")),
+        }
+    };
+    plan.pipelines().into_iter().map(found).collect()
+}
+
+/// An error with its sources, on one line.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gap_ends_before_its_end_and_is_of_one_partition() {
+        let gap = Gap {
+            topic: "trades".to_owned(),
+            partition: 3,
+            from: 5,
+            to: 7,
+        };
+        let position = |partition, offset| RecordPosition {
+            topic: "trades".to_owned(),
+            partition,
+            offset,
+        };
+        let within: Vec<i64> = (4..9).filter(|o| gap.contains(&position(3, *o))).collect();
+        assert_eq!(within, [5, 6]);
+        assert!(!gap.contains(&position(2, 5)));
+    }
 
     #[test]
     fn a_position_reads_as_topic_partition_offset() {

@@ -9,7 +9,8 @@ use crate::fault::action::FaultAction;
 use crate::scenario::load::Generator;
 
 pub mod bound;
-mod draw;
+pub mod costs;
+pub(crate) mod draw;
 pub mod saved;
 pub mod stream;
 
@@ -52,6 +53,9 @@ pub struct Plan {
     pub liveness_ms: u64,
     /// The faults by their begin.
     pub faults: Vec<PlannedFault>,
+    /// What work costs the workers; nothing but their disks' latency if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<costs::Costs>,
 }
 
 /// Brokers and links.
@@ -62,10 +66,29 @@ pub struct ClusterPlan {
     pub brokers: u32,
     /// Kafka's `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay_ms: u64,
+    /// How many directories each broker's `log.dirs` names.
+    #[serde(
+        default = "ClusterPlan::one",
+        skip_serializing_if = "ClusterPlan::is_one"
+    )]
+    pub log_dirs: u64,
+    /// Kafka's `log.retention.check.interval.ms`; Kafka's default if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_retention_check_interval_ms: Option<u64>,
     /// Shortest one-way latency of a message, in microseconds.
     pub latency_us_min: u64,
     /// Longest one-way latency of a message, in microseconds.
     pub latency_us_max: u64,
+}
+
+impl ClusterPlan {
+    fn one() -> u64 {
+        1
+    }
+
+    fn is_one(number: &u64) -> bool {
+        *number == 1
+    }
 }
 
 /// A topic.
@@ -76,6 +99,12 @@ pub struct TopicPlan {
     pub name: String,
     /// How many partitions.
     pub partitions: i32,
+    /// How many replicas each of them has.
+    #[serde(
+        default = "ClusterPlan::one",
+        skip_serializing_if = "ClusterPlan::is_one"
+    )]
+    pub replication_factor: u64,
     /// Its configuration; what it does not name, the broker's defaults decide.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
@@ -145,12 +174,8 @@ pub enum Source {
     },
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 /// What identifies a file's content.
@@ -179,6 +204,12 @@ pub struct Disorder {
     pub late_ppm: u32,
     /// Rows that no processor can read, sent in addition.
     pub malformed_ppm: u32,
+    /// How many more of them come right behind each one, in the same partition.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub malformed_more: u64,
+    /// Sent with the key of the load's first record instead of their own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hot_key_ppm: u32,
 }
 
 /// A fault and its time.
@@ -247,6 +278,16 @@ impl Plan {
             }
         }
         hosts
+    }
+
+    /// The versions of the pipeline that run: the one at the start, and those that upgrades lead to.
+    #[must_use]
+    pub fn pipelines(&self) -> BTreeSet<&str> {
+        let upgrades = self.faults.iter().filter_map(|fault| match &fault.action {
+            FaultAction::Upgrade(upgrade) => Some(upgrade.to.as_str()),
+            _ => None,
+        });
+        upgrades.chain([self.pipeline.as_str()]).collect()
     }
 
     /// The partitions of a topic; none for a topic that is not in the plan.

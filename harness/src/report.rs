@@ -5,6 +5,7 @@ pub mod failure;
 pub mod number;
 pub mod replay;
 pub mod shrunk;
+pub mod side_by_side;
 pub mod status;
 pub mod style;
 pub mod summary;

@@ -14,6 +14,10 @@ pub const DESCRIPTOR_VARIABLE: &str = "WHITEWATER_FD";
 /// Set to keep address randomisation on; `determinism` does, for one twin.
 pub const RANDOMISED_ADDRESSES_VARIABLE: &str = "WHITEWATER_ASLR";
 
+/// Names a file with a [`DebugRequest`] to the runner, in place of the descriptor: it executes that one
+/// plan in its own process, behind no escape trap, and ends.
+pub const DEBUG_VARIABLE: &str = "WHITEWATER_DEBUG";
+
 /// The protocol's version: the two ends come from one build, so another number is a setup error.
 pub const PROTOCOL_FORMAT: u32 = 1;
 
@@ -38,6 +42,19 @@ pub struct RunRequest {
     pub data: Option<PathBuf>,
     /// Wall-clock limit: a seed that spins past it ends as "unknown".
     pub wall_limit_ms: u64,
+}
+
+/// One plan to execute under a debugger. Its output stays the runner's own, and no clock stops it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DebugRequest {
+    /// What happens.
+    pub plan: Box<Plan>,
+    /// The folder of real data files.
+    pub data: Option<PathBuf>,
+    /// Where the whole trace goes, an event per line.
+    pub trace: PathBuf,
+    /// Where the verdict goes, as JSON.
+    pub verdict: PathBuf,
 }
 
 /// From the runner to the command.

@@ -17,6 +17,7 @@ pub mod load;
 mod parse;
 pub mod range;
 mod suggestion;
+mod targets;
 
 use choice::Choice;
 use error::ScenarioError;
@@ -79,6 +80,12 @@ pub struct Cluster {
     /// Kafka's `group.initial.rebalance.delay.ms`.
     #[serde(default = "Cluster::initial_rebalance_delay")]
     pub group_initial_rebalance_delay_ms: Range<u64>,
+    /// How many directories `log.dirs` names, each on a disk of its own, 1 to 8. A broker with one
+    /// halts when that one fails.
+    #[serde(default = "Cluster::log_dirs")]
+    pub log_dirs: Range<u64>,
+    /// Kafka's `log.retention.check.interval.ms`; Kafka's default if it is not there.
+    pub log_retention_check_interval_ms: Option<Range<u64>>,
     /// One-way latency of a message between two processes.
     #[serde(default = "Cluster::latency")]
     pub latency: Range<Duration>,
@@ -88,6 +95,10 @@ impl Cluster {
     /// Kafka's default (`GroupCoordinatorConfig`).
     fn initial_rebalance_delay() -> Range<u64> {
         Range::fixed(3_000)
+    }
+
+    fn log_dirs() -> Range<u64> {
+        Range::fixed(1)
     }
 
     fn latency() -> Range<Duration> {
@@ -104,9 +115,18 @@ impl Cluster {
 pub struct Topic {
     /// How many partitions.
     pub partitions: Range<u64>,
+    /// How many replicas each of them has, 1 to 5; never more than there are brokers.
+    #[serde(default = "Topic::one_replica")]
+    pub replication_factor: Range<u64>,
     /// The topic's configuration, under Kafka's names (`message.timestamp.type`).
     #[serde(default)]
     pub config: IndexMap<String, Choice>,
+}
+
+impl Topic {
+    fn one_replica() -> Range<u64> {
+        Range::fixed(1)
+    }
 }
 
 /// The `[workers]` table.
@@ -170,6 +190,16 @@ impl Scenario {
         kinds.sort_unstable();
         kinds.dedup();
         kinds
+    }
+
+    /// The probes for which its faults wait; each once.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<String> {
+        let entries = self.faults.iter();
+        let mut probes: Vec<String> = entries.filter_map(|entry| entry.when.clone()).collect();
+        probes.sort_unstable();
+        probes.dedup();
+        probes
     }
 }
 

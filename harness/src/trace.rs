@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pipeline_under_test::RecordPosition;
 
+pub mod counts;
 pub mod fields;
 pub mod filter;
 pub mod story;

@@ -112,6 +112,8 @@ pub enum CheckerName {
     Resources,
     /// The wall clock decides nothing.
     Clock,
+    /// Each version's result set is right up to where it stands.
+    Version,
     /// Drained in time.
     Liveness,
     /// No process failed.
@@ -130,6 +132,7 @@ impl fmt::Display for CheckerName {
             Self::Lag => "lag",
             Self::Resources => "resources",
             Self::Clock => "clock",
+            Self::Version => "version",
             Self::Liveness => "liveness",
             Self::Panic => "panic",
         })

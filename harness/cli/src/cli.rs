@@ -9,6 +9,7 @@ use crate::compare::options::CompareOptions;
 use crate::exit_code::TABLE;
 use crate::gate::shard::Shard;
 use crate::gate::time_budget;
+use crate::ramp_costs::{self, Factor};
 
 /// Proves a Kafka data pipeline right before production does.
 #[derive(Debug, Parser)]
@@ -44,6 +45,7 @@ Examples:
     cargo whitewater run negative                     bugs that must be caught
     cargo whitewater run --time-budget 15m --fail-fast --junit junit.xml
     cargo whitewater run --json > events.jsonl
+    cargo whitewater run --real crash-restart         also on Apache Kafka, in real time
 
 First come the plans in scenarios/regressions, those of the named scenarios or all. What
 scenarios/known-failures.toml lists may fail.")]
@@ -54,7 +56,12 @@ scenarios/known-failures.toml lists may fail.")]
 Examples:
     cargo whitewater replay target/whitewater/failures/crash-restart-37
     cargo whitewater replay crash-restart --seed 37 --process worker-2 --from 12s
-    cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM")]
+    cargo whitewater replay target/whitewater/failures/crash-restart-37 --key IBM
+    cargo whitewater replay target/whitewater/failures/crash-restart-37 --debug
+
+With --debug the last line is a command that runs the same history under rust-gdb: set breakpoints
+(`break src/worker/commit.rs:57`, `break rust_panic`) and `run`. Variables are there in a build with
+CARGO_PROFILE_SIM_OPT_LEVEL=0 CARGO_PROFILE_SIM_DEBUG=full.")]
     Replay(ReplayOptions),
 
     /// Runs scenarios and regressions one by one as tests, with libtest's output and filters
@@ -80,8 +87,21 @@ Examples:
     cargo whitewater shrink plan.json --budget 60 --jobs 8
 
 The same checker reports the same kind of violation. Without a budget the outcome is the same
-whatever the number of jobs. Ctrl-C saves the smallest plan so far.")]
+whatever the number of jobs, also with --runs. Ctrl-C saves the smallest plan so far.")]
     Shrink(ShrinkOptions),
+
+    /// Runs one history at several times its load, and says what breaks first, when and by which bound
+    #[command(after_help = "\
+Examples:
+    cargo whitewater ramp steady                                   1x, 2x, 10x and 100x
+    cargo whitewater ramp hot-key --steps 1,5,20 --seed 3
+    cargo whitewater ramp steady --cost-per-record 2ms --cost-per-fsync 20ms
+    cargo whitewater ramp steady --must-hold 10x                   a gate
+    cargo whitewater ramp steady --json > ramp.json
+
+The faults of the scenario are left out. Costs pass in simulated time; docs/ramp.md says where, and
+where the defaults come from. Exit code 0 whatever breaks, unless --must-hold says that it must not.")]
+    Ramp(RampOptions),
 
     /// Lists the scenarios
     List,
@@ -171,6 +191,15 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) shrink_budget: Option<u64>,
 
+    /// Executes each plan on Apache Kafka too, in containers and in real time: both verdicts, side by side
+    /// [default: --seeds 1]
+    #[arg(long, requires = "names", conflicts_with_all = ["shard", "time_budget", "seed_from_commit", "jobs", "shrink_budget"])]
+    pub(crate) real: bool,
+
+    /// The image that the brokers of --real run [default: WHITEWATER_KAFKA_IMAGE, or Apache's]
+    #[arg(long, value_name = "NAME:TAG", requires = "real")]
+    pub(crate) image: Option<String>,
+
     /// Fails where a scenario's data file is missing, instead of skipping it
     #[arg(long, env = "WHITEWATER_REQUIRE_DATA", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
     pub(crate) require_data: bool,
@@ -244,6 +273,10 @@ pub(crate) struct ReplayOptions {
     /// Writes the whole trace, a JSON object per event, to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
+
+    /// Runs it in one process, without fork and escape trap, and says how to do so under a debugger
+    #[arg(long)]
+    pub(crate) debug: bool,
 }
 
 /// `shrink`
@@ -257,9 +290,54 @@ pub(crate) struct ShrinkOptions {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) budget: Option<u64>,
 
+    /// Ends after so many runs with the smallest plan so far [default: when nothing gets smaller]
+    #[arg(long, value_name = "N")]
+    pub(crate) runs: Option<u64>,
+
     /// Runners at the same time [default: the machine's processors]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
+}
+
+/// `ramp`
+#[derive(Args, Debug)]
+pub(crate) struct RampOptions {
+    /// A scenario's name
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: String,
+
+    /// How many times the load, one after another
+    #[arg(
+        long,
+        value_name = "N,N",
+        value_delimiter = ',',
+        default_value = "1,2,10,100"
+    )]
+    pub(crate) steps: Vec<Factor>,
+
+    /// The seed of the history
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// What a record costs a worker [default: as the benchmarks measured, else 10us]
+    #[arg(long, value_name = "TIME", value_parser = ramp_costs::parse_cost)]
+    pub(crate) cost_per_record: Option<Duration>,
+
+    /// What a batch costs besides [default: 200us]
+    #[arg(long, value_name = "TIME", value_parser = ramp_costs::parse_cost)]
+    pub(crate) cost_per_batch: Option<Duration>,
+
+    /// How long an fsync of the sink's disk takes [default: 1ms]
+    #[arg(long, value_name = "TIME", value_parser = ramp_costs::parse_cost)]
+    pub(crate) cost_per_fsync: Option<Duration>,
+
+    /// Ends with exit code 1 if anything breaks at so many times the load, or at a step below
+    #[arg(long, value_name = "N")]
+    pub(crate) must_hold: Option<Factor>,
+
+    /// Prints one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `determinism`

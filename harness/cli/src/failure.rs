@@ -15,7 +15,7 @@ use crate::setup_error::SetupError;
 use crate::sweep::RunnerPool;
 
 /// The names of a failure's files.
-const VERDICT: &str = "verdict.json";
+pub(crate) const VERDICT: &str = "verdict.json";
 pub(crate) const TRACE: &str = "trace.jsonl";
 pub(crate) const OUTPUT: &str = "output.txt";
 const BUILD: &str = "build.json";
@@ -90,7 +90,7 @@ pub(crate) fn shown(folder: &Path) -> PathBuf {
         .unwrap_or_else(|| folder.to_path_buf())
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), SetupError> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), SetupError> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     std::fs::write(path, text + "\n").map_err(|source| SetupError::Write {
         path: path.into(),

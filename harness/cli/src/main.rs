@@ -6,6 +6,7 @@ mod cli;
 mod command;
 mod compare;
 mod console;
+mod debug_run;
 mod exit_code;
 mod failure;
 mod gate;
@@ -13,6 +14,8 @@ mod init;
 mod interrupt;
 mod outcome;
 mod project;
+mod ramp_costs;
+mod real_runner;
 mod report_handler;
 mod reporter;
 mod runner_process;
@@ -56,6 +59,7 @@ fn dispatch(cli: &Cli) -> miette::Result<ExitCode> {
         Command::Shrink(options) => {
             command::shrink::shrink(&Project::find(&cli.project)?, options)?
         }
+        Command::Ramp(options) => command::ramp::ramp(&Project::find(&cli.project)?, options)?,
         Command::List => command::list::list(&Project::find(&cli.project)?)?,
         Command::Determinism(options) => {
             command::determinism::determinism(&Project::find(&cli.project)?, options)?

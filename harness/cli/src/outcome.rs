@@ -45,7 +45,8 @@ fn of_violations(violations: &[Violation]) -> ExitCode {
             | CheckerName::Log
             | CheckerName::Lag
             | CheckerName::Resources
-            | CheckerName::Clock => ExitCode::CheckerFailed,
+            | CheckerName::Clock
+            | CheckerName::Version => ExitCode::CheckerFailed,
         })
         .fold(ExitCode::Passed, ExitCode::worse)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::MetadataCommand;
 
+use crate::build::manifest;
 use crate::cli::ProjectOptions;
 use crate::setup_error::SetupError;
 
@@ -69,13 +70,20 @@ impl Project {
     }
 }
 
-/// The sources of the simulator: this crate's own workspace.
-pub(crate) fn simulator_sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .unwrap_or(Path::new("/"))
-        .to_path_buf()
+/// The sources of the simulator below the harness that the scenarios name by its path, else below
+/// this crate's own: two harnesses in one runner would be two worlds.
+///
+/// # Errors
+/// The scenarios' manifest can't be read.
+pub(crate) fn simulator_sources(scenarios: &Path) -> Result<PathBuf, SetupError> {
+    let manifest = manifest::read(&scenarios.join("Cargo.toml"))?;
+    let named = manifest
+        .get("dependencies")
+        .and_then(|dependencies| dependencies.get("whitewater")?.get("path")?.as_str())
+        .and_then(|path| scenarios.join(path).canonicalize().ok());
+    let harness = named.as_deref().and_then(Path::parent);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    Ok(harness.or(own).unwrap_or(Path::new("/")).to_path_buf())
 }
 
 fn target_folder(root: &Path, scenarios: &Path) -> Result<PathBuf, SetupError> {
@@ -94,4 +102,27 @@ fn target_folder(root: &Path, scenarios: &Path) -> Result<PathBuf, SetupError> {
             hint: error.to_string(),
         })?;
     Ok(metadata.target_directory.into_std_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_is_the_one_beside_the_harness_of_the_scenarios() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let folder = folder.path().canonicalize().expect("a folder");
+        let scenarios = folder.join("scenarios");
+        std::fs::create_dir_all(&scenarios).expect("created");
+        std::fs::create_dir_all(folder.join("harness")).expect("created");
+        let sources = |dependency: &str| {
+            let text = format!("[dependencies]\nwhitewater = {dependency}\n");
+            std::fs::write(scenarios.join("Cargo.toml"), text).expect("written");
+            simulator_sources(&scenarios).expect("a manifest")
+        };
+        let own = sources("\"0.1\"");
+        assert!(own.join("harness/cli/Cargo.toml").is_file());
+        assert_eq!(sources("{ path = \"../harness\" }"), folder);
+        assert_eq!(sources("{ path = \"../not-there\" }"), own);
+    }
 }

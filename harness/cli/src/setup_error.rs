@@ -110,6 +110,10 @@ pub(crate) enum SetupError {
     ))]
     NothingToShrink { path: PathBuf, found: String },
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Engine(#[from] whitewater::real::engine::EngineError),
+
     #[error("{message}")]
     Other { message: String },
 }

@@ -30,32 +30,40 @@ pub(crate) struct Shrunk {
     pub(crate) sentence: String,
 }
 
+/// Within which bounds to shrink.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Budget {
+    /// Real time. Without it the outcome depends on the plan and the build alone.
+    pub(crate) time: Option<Duration>,
+    /// Runs.
+    pub(crate) runs: Option<u64>,
+}
+
 /// Makes a plan that was found failing as small as it gets within `budget`; none if no smaller one
-/// was found. Without a budget the outcome depends on the plan and the build alone.
+/// was found.
 pub(crate) fn shrink(
     pool: &mut RunnerPool,
     whole: &SavedPlan,
     target: &Target,
-    budget: Option<Duration>,
+    budget: Budget,
 ) -> Result<Option<Shrunk>, SetupError> {
     let data = pool.data().map(std::path::Path::to_path_buf);
     let begun = Instant::now();
     let mut judge = PoolJudge {
         pool,
         target,
-        deadline: budget.map(|budget| begun + budget),
+        deadline: budget.time.map(|time| begun + time),
         bar: console::spinner("Shrinking"),
-        runs: 0,
         confirmed: None,
         refused: None,
     };
     judge.tell(&whole.plan);
-    let small = reduction::shrink(whole.plan.clone(), &mut judge, data.as_deref());
+    let reduction::Smallest { plan: small, runs } =
+        reduction::shrink(whole.plan.clone(), &mut judge, data.as_deref(), budget.runs);
     judge.bar.finish_and_clear();
     if let Some(error) = judge.refused {
         return Err(error);
     }
-    let runs = judge.runs;
     Ok(judge.confirmed.map(|verdict| {
         let records = |plan: &Plan| {
             dataset::load::records(&plan.load, plan.seed, data.as_deref())
@@ -91,7 +99,6 @@ struct PoolJudge<'p> {
     target: &'p Target,
     deadline: Option<Instant>,
     bar: ProgressBar,
-    runs: u64,
     /// What the smallest plan so far found.
     confirmed: Option<Verdict>,
     refused: Option<SetupError>,
@@ -128,7 +135,6 @@ impl Judge for PoolJudge<'_> {
                 ControlFlow::Continue(())
             }
         });
-        self.runs += finished as u64;
         if refused.is_some() {
             self.refused = refused;
             return Err(Stopped);

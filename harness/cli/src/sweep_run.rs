@@ -27,7 +27,7 @@ use crate::reporter::sink::{FailureEnd, ScenarioEnd, SeedEnd, Sink};
 use crate::saved_file;
 use crate::session;
 use crate::setup_error::SetupError;
-use crate::shrinking;
+use crate::shrinking::{self, Budget};
 use crate::sweep::{Finished, RunnerPool};
 
 /// Real time for shrinking a failure, unless the options say otherwise.
@@ -285,7 +285,10 @@ impl SweepRun<'_> {
         let mut shrunk = None;
         if let Some(target) = target.filter(|_| budget_s > 0 && !interrupt::requested()) {
             let whole = saved_file::read(&folder.join(saved_file::PLAN))?;
-            let budget = Some(Duration::from_secs(budget_s));
+            let budget = Budget {
+                time: Some(Duration::from_secs(budget_s)),
+                runs: None,
+            };
             shrunk = shrinking::shrink(&mut self.pool, &whole, &target, budget)?;
         }
         if let Some(shrunk) = &shrunk {

@@ -114,6 +114,53 @@ fn an_impossible_range_is_shown() {
     insta::assert_snapshot!(project.run(&["determinism", "steady"]));
 }
 
+/// What is said of the scenario with one more fault.
+fn with_fault(entry: &str) -> String {
+    let load = "rate_per_s = \"20..200\"\n";
+    let project = Project::with_steady(load, &format!("{load}\n[[fault]]\n{entry}\n"));
+    project.run(&["run", "steady"])
+}
+
+#[test]
+fn a_worker_that_no_seed_has_is_no_target() {
+    insta::assert_snapshot!(with_fault(
+        "kind = \"kill\"\nevery = \"5s\"\nfor = \"1s\"\ntarget = \"worker-6\""
+    ));
+}
+
+#[test]
+fn a_broker_that_no_seed_has_is_no_end_of_a_link() {
+    insta::assert_snapshot!(with_fault(
+        "kind = \"network-cut\"\nevery = \"5s\"\nfor = \"1s\"\nbetween = [\"any worker\", \"broker-4\"]"
+    ));
+}
+
+#[test]
+fn a_partition_that_no_seed_has_has_no_leader() {
+    insta::assert_snapshot!(with_fault(
+        "kind = \"broker-kill\"\nevery = \"5s\"\nfor = \"1s\"\ntarget = \"leader of trades-8\""
+    ));
+}
+
+#[test]
+fn a_leader_is_of_a_topic_that_there_is() {
+    insta::assert_snapshot!(with_fault(
+        "kind = \"broker-kill\"\nevery = \"5s\"\nfor = \"1s\"\ntarget = \"leader of trade-0\""
+    ));
+}
+
+#[test]
+fn a_host_that_there_is_not_is_no_target() {
+    insta::assert_snapshot!(with_fault(
+        "kind = \"power-loss\"\nevery = \"5s\"\nfor = \"1s\"\ntarget = \"host-b\""
+    ));
+}
+
+#[test]
+fn a_fault_after_the_end_never_begins() {
+    insta::assert_snapshot!(with_fault("kind = \"kill\"\nat = \"200s\"\nfor = \"1s\""));
+}
+
 #[test]
 fn a_list_goes_on_after_a_broken_scenario() {
     let project = Project::new();
@@ -195,6 +242,22 @@ fn help_lists_commands_and_exit_codes() {
 #[test]
 fn help_of_run_has_examples() {
     insta::assert_snapshot!(Project::new().run(&["run", "--help"]));
+}
+
+#[test]
+fn help_of_replay_has_examples() {
+    insta::assert_snapshot!(Project::new().run(&["replay", "--help"]));
+}
+
+#[test]
+fn help_of_ramp_has_examples() {
+    insta::assert_snapshot!(Project::new().run(&["ramp", "--help"]));
+}
+
+#[test]
+fn a_ramp_needs_times_and_costs_with_units() {
+    insta::assert_snapshot!(Project::new().run(&["ramp", "steady", "--steps", "1,fast"]));
+    insta::assert_snapshot!(Project::new().run(&["ramp", "steady", "--cost-per-record", "5"]));
 }
 
 #[test]

@@ -52,6 +52,8 @@ pub(super) struct Lag<'o> {
 struct OfPartition<'o> {
     /// The log's end after each append, and when that was.
     ends: Vec<(i64, u64)>,
+    /// What is before this is deleted: nobody lags behind it.
+    log_start: i64,
     /// The sink is at least here.
     committed: i64,
     /// The sink is at most here.
@@ -102,10 +104,21 @@ impl<'o> Follower<'o> for Lag<'o> {
             self.look_for_missed_alarms(partitions, at.event.at_ns);
         }
         match step {
-            Step::Append { first, records } => {
+            Step::Append {
+                first,
+                records,
+                committed: true,
+            } => {
                 let end = first.offset + records;
                 let ends = &mut self.partitions.of(first.partition).ends;
                 ends.push((end, at.event.at_ns));
+            }
+            Step::HighWatermark(Place { partition, offset }) => {
+                let ends = &mut self.partitions.of(*partition).ends;
+                ends.push((*offset, at.event.at_ns));
+            }
+            Step::LogStart(Place { partition, offset }) => {
+                self.partitions.of(*partition).log_start = *offset;
             }
             Step::Deliver(Place { partition, offset }) => {
                 let of = self.partitions.of(*partition);
@@ -230,7 +243,7 @@ impl<'o> Lag<'o> {
     fn look_for_missed_alarms(&mut self, partitions: &Partitions<'o>, now_ns: u64) {
         for partition in partitions.numbers() {
             let of = self.partitions.of(partition);
-            let position = of.delivered.max(of.committed);
+            let position = of.delivered.max(of.committed).max(of.log_start);
             let lag_ns = of.lag_ns(position, now_ns);
             let Some(watch) = of.watch.as_mut() else {
                 continue;

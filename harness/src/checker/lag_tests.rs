@@ -139,6 +139,25 @@ fn a_missed_alarm_is_named_once() {
 }
 
 #[test]
+fn nobody_lags_behind_what_is_deleted() {
+    let looks = (0..60).map(|second| look(second as f64 + 0.5, 0));
+    let deletions = (0..60).map(|second| {
+        let fields = [
+            ("topic", "trades".into()),
+            ("partition", 0.into()),
+            ("to", second.into()),
+        ];
+        event(
+            second as f64 * 1e3 + 600.0,
+            "broker-1",
+            "log_start_moved",
+            &fields,
+        )
+    });
+    assert_eq!(told(looks.chain(deletions).collect()), "");
+}
+
+#[test]
 fn only_a_running_owner_must_raise_an_alarm() {
     let looks = || -> Vec<Event> { (0..20).map(|second| look(second as f64 + 0.5, 0)).collect() };
     let mut revoked = looks();

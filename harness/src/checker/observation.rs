@@ -9,8 +9,9 @@ use crate::trace::{Event, View};
 /// A finished run as seen from outside. It holds nothing of the fault plan.
 #[derive(Debug, Clone, Default)]
 pub struct Observation {
-    /// Everything in the logs of the topics at the end, by topic, partition and offset. It can
-    /// hold more than was acknowledged: an acknowledgement can be lost on its way.
+    /// Everything that was in the logs of the topics, by topic, partition and offset; what retention
+    /// deleted as well, unless the pipeline says that it passed over a gap there. It can hold more
+    /// than was acknowledged: an acknowledgement can be lost on its way.
     pub log: Vec<InputRecord>,
     /// Acknowledgements that the loader got, by position.
     pub acknowledged: BTreeMap<RecordPosition, Acknowledged>,
@@ -28,6 +29,8 @@ pub struct Observation {
     pub quarantined: Option<Vec<RecordPosition>>,
     /// The pipeline's own count; none if it keeps none.
     pub accounting: Option<Accounting>,
+    /// The result sets of other versions that ran before, or in between.
+    pub superseded: Vec<ResultSet>,
     /// What the pipeline was told of itself.
     pub settings: BTreeMap<String, String>,
     /// The history. Checkers read the kinds that [`scan`](super::scan) names.
@@ -48,6 +51,19 @@ pub struct Observation {
     pub twin_with_right_clocks: Option<Vec<Row>>,
     /// How the worker processes ended, each end of each process.
     pub exits: Vec<Exit>,
+}
+
+/// The result set of a version that ran, and runs no more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ResultSet {
+    /// The version, by the name the runner knows it by.
+    pub version: String,
+    /// The oracle's rows for the records before the position where this version stands.
+    pub expected: Vec<Row>,
+    /// Its rows in append order.
+    pub results: Vec<Row>,
+    /// Its own count; none if it keeps none.
+    pub accounting: Option<Accounting>,
 }
 
 /// What the loader knows of a record it sent.

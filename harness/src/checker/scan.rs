@@ -31,7 +31,16 @@ pub(super) enum Step<'o> {
     /// The loader got an acknowledgement for a record of this id, which may be empty.
     Loaded { place: Place, id: &'o str },
     /// A broker appended a batch.
-    Append { first: Place, records: i64 },
+    Append {
+        first: Place,
+        records: i64,
+        /// Consumers can read it already.
+        committed: bool,
+    },
+    /// Consumers can read up to this offset now, of a partition with several replicas.
+    HighWatermark(Place),
+    /// A log begins at this offset from now on: what is before it can no longer be read.
+    LogStart(Place),
     /// A producer sends records again whose outcome it does not know.
     ProduceRetry { partition: usize },
     /// A rebalance callback ran.
@@ -114,7 +123,12 @@ pub fn check(observation: &Observation) -> Vec<Violation> {
 pub(super) fn follow<'o, F: Follower<'o>>(observation: &'o Observation) -> Vec<Violation> {
     let mut partitions = Partitions::of(&observation.log);
     let mut follower = F::begin(observation, &mut partitions);
+    let mut history = observation.trace.iter();
+    let has_members = history.any(|event| event.kind == "assigned");
     for (index, event) in observation.trace.iter().enumerate() {
+        if has_members && is_by_hand(event) {
+            continue;
+        }
         if let Some(step) = step(event, &mut partitions) {
             follower.follow(&partitions, At { index, event }, &step);
         }
@@ -143,13 +157,17 @@ impl<'o, A: Follower<'o>, B: Follower<'o>> Follower<'o> for (A, B) {
     }
 }
 
+/// Whether it is of a consumer that assigns partitions itself. Beside a group such a consumer looks at
+/// the log on the side: what the group promises is not about it, and the trace tells it from the
+/// group's member by this only. Where nobody is in a group it is the pipeline.
+fn is_by_hand(event: &Event) -> bool {
+    matches!(&*event.kind, "deliver" | "fetch_start") && event.fields.get("by_hand").is_some()
+}
+
 /// The event as a step; none for a kind that nobody follows, or without the fields it should have.
 fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o>> {
     let kind: &str = &event.kind;
     Some(match kind {
-        // A consumer that assigns partitions by hand looks at the log on the side: what the group
-        // promises is not about it, and the trace tells it from the group's member by this only.
-        "deliver" | "fetch_start" if event.fields.get("by_hand").is_some() => return None,
         "deliver" => Step::Deliver(place(event, "offset", partitions)?),
         "fetch_start" => Step::FetchStart(place(event, "offset", partitions)?),
         "loaded" => Step::Loaded {
@@ -159,7 +177,10 @@ fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o
         "append" => Step::Append {
             first: place(event, "base_offset", partitions)?,
             records: event.int("records")?,
+            committed: event.fields.get("committed").is_none(),
         },
+        "high_watermark" => Step::HighWatermark(place(event, "offset", partitions)?),
+        "log_start_moved" => Step::LogStart(place(event, "to", partitions)?),
         "produce_retry" => Step::ProduceRetry {
             partition: partition(event, partitions)?,
         },

@@ -101,6 +101,12 @@ pub enum ViolationKind {
     SinkGrows,
     /// The result set depends on the wall clock.
     ClockDecides,
+    /// The result set of a superseded version lacks a row from before its own next offset.
+    ResultSetIncomplete,
+    /// The result set of a superseded version has a row twice, another one, or with other content.
+    ResultSetSpoiled,
+    /// A superseded version counts other results than it has rows.
+    ResultSetMiscounted,
     /// Not everything was taken in before the bound.
     NotDrained,
     /// A process panicked.
@@ -140,6 +146,9 @@ impl ViolationKind {
             Self::LagWrong | Self::MissedAlarm | Self::FalseAlarm => CheckerName::Lag,
             Self::OpenFilesGrow | Self::SinkGrows => CheckerName::Resources,
             Self::ClockDecides => CheckerName::Clock,
+            Self::ResultSetIncomplete | Self::ResultSetSpoiled | Self::ResultSetMiscounted => {
+                CheckerName::Version
+            }
             Self::NotDrained => CheckerName::Liveness,
             Self::Panicked | Self::UnexpectedExit => CheckerName::Panic,
         }
@@ -171,6 +180,9 @@ impl ViolationKind {
             Self::MissedAlarm | Self::FalseAlarm => "alarm",
             Self::OpenFilesGrow | Self::SinkGrows => "grows",
             Self::ClockDecides => "by clock",
+            Self::ResultSetIncomplete => "incomplete",
+            Self::ResultSetSpoiled => "spoiled",
+            Self::ResultSetMiscounted => "miscounted",
             Self::NotDrained => "stuck",
             Self::Panicked => "panicked",
             Self::UnexpectedExit => "ended",
@@ -221,6 +233,9 @@ impl ViolationKind {
             Self::OpenFilesGrow => plural("process", "processes", " with ever more open files"),
             Self::SinkGrows => "sinks out of proportion".to_owned(),
             Self::ClockDecides => "another result set than with right clocks".to_owned(),
+            Self::ResultSetIncomplete => plural("row", "rows", " gone from an older version's set"),
+            Self::ResultSetSpoiled => plural("row", "rows", " of an older version spoiled"),
+            Self::ResultSetMiscounted => plural("count", "counts", " of an older version off"),
             Self::NotDrained => "not drained in time".to_owned(),
             Self::Panicked => plural("process", "processes", " panicked"),
             Self::UnexpectedExit => plural("process", "processes", " ended unasked"),
@@ -270,6 +285,9 @@ impl ViolationKind {
             Self::OpenFilesGrow => "a process gives back what it opens",
             Self::SinkGrows => "a sink grows with what it holds",
             Self::ClockDecides => "the wall clock decides nothing",
+            Self::ResultSetIncomplete | Self::ResultSetSpoiled | Self::ResultSetMiscounted => {
+                "a result set holds what its version took in, whatever version came after"
+            }
             Self::NotDrained => "once everything is healed, the topics are drained in time",
             Self::Panicked => "no input and no fault makes a process panic",
             Self::UnexpectedExit => "a worker runs until it is told to end",

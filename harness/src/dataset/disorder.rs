@@ -63,6 +63,7 @@ pub fn arrange(
                     Some(row) => What::DuplicateOf(index_of[row]),
                     None => record.what,
                 },
+                hot: false,
             }
         })
         .collect()
@@ -108,15 +109,18 @@ fn place<'r>(
             ));
         }
         if happens(disorder.malformed_ppm, random) {
-            let (kind, bad) = malformed::make(row, id_path, number as u64, random);
-            placed.push(Placed {
-                place,
-                row: Cow::Owned(bad),
-                sending: Sending::Once,
-                repeats: None,
-                first_of: None,
-                what: What::Malformed(kind),
-            });
+            for further in 0..=disorder.malformed_more {
+                let number = number as u64 + further * total;
+                let (kind, bad) = malformed::make(row, id_path, number, random);
+                placed.push(Placed {
+                    place,
+                    row: Cow::Owned(bad),
+                    sending: Sending::Once,
+                    repeats: None,
+                    first_of: None,
+                    what: What::Malformed(kind),
+                });
+            }
         }
     }
     placed

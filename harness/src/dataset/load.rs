@@ -1,11 +1,12 @@
 //! The records of a plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::file::{self, DatasetError};
 use super::record::{LoadRecord, Row, Sending, What};
-use super::{activity, disorder, trades};
+use super::{activity, disorder, hot_key, trades};
+use crate::checker::observation::Acknowledged;
 use crate::plan::stream::{Concern, stream};
 use crate::plan::{LoadPlan, Source};
 use crate::scenario::load::Generator;
@@ -30,6 +31,11 @@ pub fn records(
         plan.rate_per_s,
         id_path,
         &mut stream(seed, Concern::Disorder),
+    );
+    hot_key::heat(
+        &mut records,
+        plan.disorder.hot_key_ppm,
+        &mut stream(seed, Concern::HotKey),
     );
     records.retain(|record| !plan.removed.contains(&record.index));
     Ok(records)
@@ -74,9 +80,27 @@ fn rows<'s>(
     }
 }
 
-/// How often each family of load faults took effect, by the name that scenarios and reports use.
+/// The message ids of records that have one, by payload.
 #[must_use]
-pub fn fault_hits(records: &[LoadRecord]) -> BTreeMap<String, u64> {
+pub fn ids(records: &[LoadRecord]) -> BTreeMap<&[u8], &str> {
+    let named = records
+        .iter()
+        .filter_map(|record| Some((record.payload.as_slice(), record.id.as_deref()?)));
+    named.collect()
+}
+
+/// As [`fault_hits`], of those records of a load that were acknowledged.
+pub fn fault_hits_acknowledged<'a>(
+    records: &[LoadRecord],
+    acknowledged: impl Iterator<Item = &'a Acknowledged>,
+) -> BTreeMap<String, u64> {
+    let indices: BTreeSet<u64> = acknowledged.map(|record| record.index).collect();
+    let sent = records.iter();
+    fault_hits(sent.filter(|record| indices.contains(&record.index)))
+}
+
+/// How often each family of load faults took effect, by the name that scenarios and reports use.
+fn fault_hits<'r>(records: impl IntoIterator<Item = &'r LoadRecord>) -> BTreeMap<String, u64> {
     let mut hits = BTreeMap::new();
     let mut hit = |name: &str| *hits.entry(name.to_owned()).or_insert(0) += 1;
     for record in records {
@@ -92,6 +116,9 @@ pub fn fault_hits(records: &[LoadRecord]) -> BTreeMap<String, u64> {
         }
         if record.sending == Sending::Twice {
             hit("producer-sends-twice");
+        }
+        if record.hot {
+            hit("hot-key");
         }
     }
     hits
@@ -123,6 +150,8 @@ mod tests {
                 out_of_order_ppm: share_ppm,
                 late_ppm: share_ppm,
                 malformed_ppm: share_ppm,
+                malformed_more: 0,
+                hot_key_ppm: share_ppm,
             },
             removed: BTreeSet::new(),
         }
@@ -143,7 +172,45 @@ mod tests {
         for (family, hits) in fault_hits(&records) {
             assert!((350..650).contains(&hits), "{family}: {hits} of about 500");
         }
-        assert_eq!(fault_hits(&records).len(), 6);
+        assert_eq!(fault_hits(&records).len(), 7);
+    }
+
+    #[test]
+    fn a_hot_key_gets_its_share_and_repetitions_keep_their_key() {
+        let mut plan = plan(Generator::Trades, 2_000, 0);
+        plan.disorder.hot_key_ppm = 800_000;
+        plan.disorder.duplicates_ppm = 100_000;
+        let records = records(&plan, 4, None).expect("no file");
+        let hot = records.iter().filter(|record| record.key == records[0].key);
+        assert!(hot.count() * 10 > records.len() * 8);
+        let mut keys = BTreeMap::new();
+        for record in &records {
+            let key = keys.entry(&record.id).or_insert(&record.key);
+            assert_eq!(*key, &record.key, "{:?}", record.id);
+        }
+    }
+
+    #[test]
+    fn malformed_rows_come_back_to_back_with_one_key_and_ids_of_their_own() {
+        let mut plan = plan(Generator::Trades, 300, 0);
+        plan.disorder.malformed_ppm = 10_000;
+        plan.disorder.malformed_more = 19;
+        let records = records(&plan, 4, None).expect("no file");
+        let is_bad = |record: &LoadRecord| matches!(record.what, What::Malformed(_));
+        let bursts: Vec<&[LoadRecord]> = records
+            .chunk_by(|one, next| is_bad(one) == is_bad(next))
+            .filter(|run| is_bad(&run[0]))
+            .collect();
+        assert!(!bursts.is_empty());
+        for burst in bursts {
+            assert_eq!(burst.len() % 20, 0);
+            assert!(burst[..20].iter().all(|record| record.key == burst[0].key));
+        }
+        let ids: Vec<_> = records
+            .iter()
+            .filter_map(|record| record.id.as_ref())
+            .collect();
+        assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len());
     }
 
     #[test]

@@ -28,6 +28,19 @@ pub struct LoadRecord {
     pub sending: Sending,
     /// What it is.
     pub what: What,
+    /// Whether it has the hot key instead of its own.
+    pub hot: bool,
+}
+
+impl LoadRecord {
+    /// The partition that it is sent to; none where the key decides.
+    #[must_use]
+    pub fn partition(&self, partitions: i32) -> Option<i32> {
+        matches!(self.sending, Sending::OtherPartition { .. }).then(|| {
+            let of_key = partition_of_key(self.key.as_deref(), partitions);
+            self.sending.partition(of_key, partitions)
+        })
+    }
 }
 
 /// How a record is sent.
@@ -67,6 +80,14 @@ impl Sending {
             Self::Once | Self::Twice | Self::OtherPartition { .. } => of_key,
         }
     }
+}
+
+/// Where librdkafka's `consistent_random` puts a key: CRC-32 modulo the partitions (rdkafka_msg.c).
+#[must_use]
+pub fn partition_of_key(key: Option<&[u8]>, partitions: i32) -> i32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(key.unwrap_or_default());
+    i32::try_from(crc.sum() % partitions.unsigned_abs()).unwrap_or_default()
 }
 
 /// What a record is, as the harness knows that made or moved it.

@@ -26,12 +26,6 @@ pub struct BrokerKill {
     lasts: Range<Duration>,
 }
 
-impl BrokerTarget {
-    fn any() -> Self {
-        Self::Any
-    }
-}
-
 fn down_for() -> Range<Duration> {
     Range {
         low: Duration::from_secs(1),
@@ -42,20 +36,7 @@ fn down_for() -> Range<Duration> {
 impl Fault for BrokerKill {
     fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
         let lasts = self.lasts.draw(random);
-        let mut candidates: Vec<String> = (1..=site.brokers)
-            .map(|id| format!("broker-{id}"))
-            .collect();
-        let broker = match &self.target {
-            // Who leads is known only when the fault begins.
-            BrokerTarget::Chosen(leader @ BrokerChoice::LeaderOf { .. }) => leader.clone(),
-            BrokerTarget::Any | BrokerTarget::Chosen(BrokerChoice::Id(_)) => {
-                if let BrokerTarget::Chosen(BrokerChoice::Id(id)) = &self.target {
-                    candidates.retain(|name| *name == format!("broker-{id}"));
-                }
-                let name = site.take_one_of(candidates, at, at + lasts, random)?;
-                BrokerChoice::Id(name.strip_prefix("broker-")?.parse().ok()?)
-            }
-        };
+        let broker = self.target.take(at, at + lasts, site, random)?;
         Some(Drawn {
             action: FaultAction::BrokerKill(Action { broker }),
             lasts: Some(lasts),

@@ -33,11 +33,7 @@ pub struct Delay {
 impl Fault for Delay {
     fn draw(&self, _: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
         let lasts = self.lasts.draw(random);
-        let [first, second] = &self.between;
-        let (from, to) = (first.pick(site, random)?, second.pick(site, random)?);
-        if from == to {
-            return None;
-        }
+        let (from, to) = LinkEnd::pick_two(&self.between, site, random)?;
         Some(Drawn {
             action: FaultAction::Delay(Action {
                 from,

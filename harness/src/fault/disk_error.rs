@@ -6,9 +6,11 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 #[cfg(madsim)]
-use whitewater_sim::{disk_fault, disk_mount::volume_of};
+use whitewater_sim::disk_fault;
 
 use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::failing_operation;
 #[cfg(madsim)]
 use super::inject::{Begun, Inject};
 use super::site::Site;
@@ -102,16 +104,10 @@ impl ActsOn for Action {
 #[cfg(madsim)]
 impl Inject for Action {
     async fn begin(&self, on: &Injector, _: Duration) -> Begun {
-        let volume = volume_of(on.host(&self.host));
         let operation = match self.operation {
             Operation::Read => disk_fault::Operation::Read,
             Operation::Write => disk_fault::Operation::Write,
         };
-        let failed = volume.disk().fault_hits(operation);
-        volume.disk().fail(operation, self.after, self.times);
-        Begun::armed(async move {
-            volume.disk().fail(operation, 0, 0);
-            volume.disk().fault_hits(operation) > failed
-        })
+        failing_operation::begin(on.host(&self.host), operation, self.after, self.times)
     }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 #[cfg(madsim)]
-use whitewater_sim::{disk_fault::Operation, disk_mount::volume_of};
+use whitewater_sim::disk_fault::Operation;
 
 use super::action::{ActsOn, FaultAction};
+#[cfg(madsim)]
+use super::failing_operation;
 #[cfg(madsim)]
 use super::inject::{Begun, Inject};
 use super::site::Site;
@@ -78,12 +80,7 @@ impl ActsOn for Action {
 #[cfg(madsim)]
 impl Inject for Action {
     async fn begin(&self, on: &Injector, _: Duration) -> Begun {
-        let volume = volume_of(on.host(&self.host));
-        let failed = volume.disk().fault_hits(Operation::Sync);
-        volume.disk().fail(Operation::Sync, self.after, self.times);
-        Begun::armed(async move {
-            volume.disk().fail(Operation::Sync, 0, 0);
-            volume.disk().fault_hits(Operation::Sync) > failed
-        })
+        let host = on.host(&self.host);
+        failing_operation::begin(host, Operation::Sync, self.after, self.times)
     }
 }

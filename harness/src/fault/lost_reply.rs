@@ -37,8 +37,8 @@ fn soon() -> Range<Duration> {
 impl Fault for LostReply {
     fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
         let lasts = self.lasts.draw(random);
-        let worker = LinkEnd::Worker(self.target.clone()).pick(site, random)?;
-        let broker = LinkEnd::Broker(None).pick(site, random)?;
+        let link = [LinkEnd::Worker(self.target.clone()), LinkEnd::Broker(None)];
+        let (worker, broker) = LinkEnd::pick_two(&link, site, random)?;
         let link = format!("answers {broker} {worker}");
         if !site.is_free(&link, at, at + lasts) {
             return None;

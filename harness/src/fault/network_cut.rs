@@ -53,11 +53,7 @@ pub(super) fn worker_and_broker() -> [LinkEnd; 2] {
 impl Fault for NetworkCut {
     fn draw(&self, at: Duration, site: &mut Site, random: &mut ChaCha8Rng) -> Option<Drawn> {
         let lasts = self.lasts.draw(random);
-        let [first, second] = &self.between;
-        let (mut from, mut to) = (first.pick(site, random)?, second.pick(site, random)?);
-        if from == to {
-            return None;
-        }
+        let (mut from, mut to) = LinkEnd::pick_two(&self.between, site, random)?;
         let both_ways = match self.direction {
             Direction::OneWay => false,
             Direction::BothWays => true,

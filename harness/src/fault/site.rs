@@ -8,7 +8,8 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::target::{ClockTarget, HostTarget, LinkEnd, WorkerTarget};
+use super::action::BrokerChoice;
+use super::target::{BrokerTarget, ClockTarget, HostTarget, LinkEnd, WorkerTarget};
 
 /// A worker process of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct Site {
     pub workers: Vec<SiteWorker>,
     /// The number of brokers; their ids count from 1.
     pub brokers: u64,
+    /// How many log dirs each of them has.
+    pub log_dirs: u64,
+    /// The topic that the load is sent to.
+    pub topic: String,
     taken: BTreeMap<String, Vec<(Duration, Duration)>>,
 }
 
@@ -39,6 +44,8 @@ impl Site {
         Self {
             workers,
             brokers,
+            log_dirs: 1,
+            topic: String::new(),
             taken: BTreeMap::new(),
         }
     }
@@ -182,6 +189,36 @@ impl HostTarget {
     }
 }
 
+impl BrokerTarget {
+    pub(super) fn any() -> Self {
+        Self::Any
+    }
+
+    /// Takes down a broker of this description that is up; who leads a partition is known only when
+    /// the fault begins.
+    pub(super) fn take(
+        &self,
+        from: Duration,
+        until: Duration,
+        site: &mut Site,
+        random: &mut ChaCha8Rng,
+    ) -> Option<BrokerChoice> {
+        if let Self::Chosen(leader @ BrokerChoice::LeaderOf { .. }) = self {
+            return Some(leader.clone());
+        }
+        let mut candidates: Vec<String> = (1..=site.brokers)
+            .map(|id| format!("broker-{id}"))
+            .collect();
+        if let Self::Chosen(BrokerChoice::Id(id)) = self {
+            candidates.retain(|name| *name == format!("broker-{id}"));
+        }
+        let name = site.take_one_of(candidates, from, until, random)?;
+        Some(BrokerChoice::Id(
+            name.strip_prefix("broker-")?.parse().ok()?,
+        ))
+    }
+}
+
 impl ClockTarget {
     pub(super) fn any() -> Self {
         Self::Any
@@ -207,8 +244,18 @@ impl ClockTarget {
 }
 
 impl LinkEnd {
+    /// The names of the processes at both ends of a link; none where they are one and the same.
+    pub(super) fn pick_two(
+        [first, second]: &[Self; 2],
+        site: &Site,
+        random: &mut ChaCha8Rng,
+    ) -> Option<(String, String)> {
+        let (from, to) = (first.pick(site, random)?, second.pick(site, random)?);
+        (from != to).then_some((from, to))
+    }
+
     /// The name of a process of this description.
-    pub(super) fn pick(&self, site: &Site, random: &mut ChaCha8Rng) -> Option<String> {
+    fn pick(&self, site: &Site, random: &mut ChaCha8Rng) -> Option<String> {
         match self {
             Self::Worker(worker) => worker.candidates(site).choose(random).cloned(),
             Self::Broker(Some(id)) => (*id <= site.brokers).then(|| format!("broker-{id}")),

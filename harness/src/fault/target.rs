@@ -64,7 +64,7 @@ pub trait ParseTarget: Sized {
 }
 
 /// Reads the number behind `prefix`, from 1.
-fn numbered(text: &str, prefix: &str) -> Option<u64> {
+pub(crate) fn numbered(text: &str, prefix: &str) -> Option<u64> {
     let number = text.strip_prefix(prefix)?;
     let plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| number.parse().ok()).flatten()

@@ -21,9 +21,13 @@ const ENTRIES: &[(&str, &str)] = &[
     ("slow-cpu", "{ for = '5s', a_record = '1ms..500ms' }"),
     ("member-churn", "{ for = '1s..8s' }"),
     ("force-rebalance", "{}"),
+    ("partition-growth", "{}"),
     ("broker-kill", "{ target = 'leader of trades-3' }"),
+    ("broker-pause", "{ for = '1s' }"),
+    ("broker-slow", "{ for = '5s', a_request = '1ms..500ms' }"),
     ("network-cut", "{ for = '1s', direction = 'one-way' }"),
     ("delay", "{ for = '1s', latency = '1ms..2s' }"),
+    ("loss", "{ for = '1s', share = '1%..30%' }"),
     ("lost-reply", "{}"),
     ("load-burst", "{ for = '1s', factor = '2..100' }"),
     ("clock-skew", "{ for = '1s', by = '-1d..1d' }"),
@@ -37,6 +41,14 @@ const ENTRIES: &[(&str, &str)] = &[
     ("fsync-error", "{ for = '1s' }"),
     ("fsync-slow", "{ for = '1s', latency = '50ms..3s' }"),
     ("rewind-committed", "{ records = '1..50' }"),
+    (
+        "broker-disk-full",
+        "{ for = '1s', target = 'any broker', room_kib = '0..64' }",
+    ),
+    (
+        "upgrade",
+        "{ for = '5s', to = 'trades@2', how = 'all-at-once' }",
+    ),
 ];
 
 fn fault(kind: &str, entry: &str) -> Box<dyn Fault> {
@@ -51,7 +63,9 @@ fn site() -> Site {
         host: "host-a".to_owned(),
         at_start: number < 4,
     };
-    Site::new((1..=4).map(worker).collect(), 3)
+    let mut site = Site::new((1..=4).map(worker).collect(), 3);
+    site.topic = "trades".to_owned();
+    site
 }
 
 #[test]
@@ -96,19 +110,25 @@ fn every_kind_is_drawn_like_this() {
     worker-1           5s         {"kind":"slow-cpu","worker":"worker-1","record_us":353606}
     worker-3           7.591584s  {"kind":"member-churn","worker":"worker-3","change":"leave"}
     member 3           at once    {"kind":"force-rebalance","member":3}
-    leader of trades-3 9.786025s  {"kind":"broker-kill","broker":{"leader-of":{"topic":"trades","partition":3}}}
-    worker-2 -> broker-1 1s         {"kind":"network-cut","from":"worker-2","to":"broker-1","both_ways":false}
-    worker-3 <-> broker-3 1s         {"kind":"delay","from":"worker-3","to":"broker-3","latency_us_min":1000,"latency_us_max":2000000}
+    trades             at once    {"kind":"partition-growth","topic":"trades","more":4}
+    leader of trades-3 5.030744s  {"kind":"broker-kill","broker":{"leader-of":{"topic":"trades","partition":3}}}
+    broker-1           1s         {"kind":"broker-pause","broker":{"id":1}}
+    broker-3           5s         {"kind":"broker-slow","broker":{"id":3},"request_us":456266}
+    worker-1 -> broker-2 1s         {"kind":"network-cut","from":"worker-1","to":"broker-2","both_ways":false}
+    worker-2 <-> broker-1 1s         {"kind":"delay","from":"worker-2","to":"broker-1","latency_us_min":1000,"latency_us_max":2000000}
+    worker-3 <-> broker-3 1s         {"kind":"loss","from":"worker-3","to":"broker-3","share_ppm":63687}
     broker-1 -> worker-1 1s         {"kind":"lost-reply","broker":"broker-1","worker":"worker-1"}
-    load               1s         {"kind":"load-burst","factor":94}
-    host-a             1s         {"kind":"clock-skew","host":"host-a","by_us":-42105557735}
-    broker-1           1s         {"kind":"clock-drift","host":"broker-1","rate_ppm":-231868}
-    loader             at once    {"kind":"clock-jump","host":"loader","by_us":-65444677128}
-    host-a             1s         {"kind":"disk-full","host":"host-a","room_kib":178}
-    host-a             1s         {"kind":"disk-error","host":"host-a","operation":"write","after":18,"times":11}
-    host-a             1s         {"kind":"fsync-error","host":"host-a","after":20,"times":2}
+    load               1s         {"kind":"load-burst","factor":70}
+    host-a             1s         {"kind":"clock-skew","host":"host-a","by_us":13767326576}
+    broker-1           1s         {"kind":"clock-drift","host":"broker-1","rate_ppm":-270496}
+    loader             at once    {"kind":"clock-jump","host":"loader","by_us":78302011151}
+    host-a             1s         {"kind":"disk-full","host":"host-a","room_kib":141}
+    host-a             1s         {"kind":"disk-error","host":"host-a","operation":"write","after":180,"times":8}
+    host-a             1s         {"kind":"fsync-error","host":"host-a","after":7,"times":7}
     host-a             1s         {"kind":"fsync-slow","host":"host-a","latency_us_min":50000,"latency_us_max":3000000}
-    group              at once    {"kind":"rewind-committed","records":1}
+    group              at once    {"kind":"rewind-committed","records":29}
+    broker-3           1s         {"kind":"broker-disk-full","broker":{"id":3},"log_dir":0,"room_kib":22}
+    trades@2           5s         {"kind":"upgrade","to":"trades@2","how":"all-at-once","pause_ms":4941}
     "#);
 }
 
@@ -126,6 +146,19 @@ fn a_part_of_a_host_is_taken_and_not_the_host() {
     assert!(!draw("disk-full", "{ for = '10s' }"), "it is full already");
     assert!(draw("fsync-slow", "{ for = '10s', latency = '1s' }"));
     assert!(draw("power-loss", "{ for = '10s' }"));
+}
+
+#[test]
+fn a_broker_with_a_full_disk_is_not_taken_down_besides() {
+    let mut site = site();
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut draw = |kind: &str| {
+        let entry = "{ target = 'broker-2', for = '10s' }";
+        let drawn = fault(kind, entry).draw(Duration::ZERO, &mut site, &mut random);
+        drawn.is_some()
+    };
+    assert!(draw("broker-disk-full"));
+    assert!(!draw("broker-kill"));
 }
 
 #[test]

@@ -10,6 +10,9 @@
 //!    (`reconnect.backoff.max.ms`), and its requests in flight time out (`socket.timeout.ms`);
 //! 4. the backlog is worked off, at [`SLOWEST_RECORDS_PER_S`] at least.
 //!
+//! Where the topic grows, the clients hear of it at their next refresh before all that
+//! (`topic.metadata.refresh.interval.ms`).
+//!
 //! Steps 1 to 3 can happen twice (the first rebalance is overtaken by a second member that comes
 //! back), so they count double. Defaults are librdkafka's, from its `CONFIGURATION.md`.
 
@@ -23,6 +26,7 @@ const SESSION_TIMEOUT_MS: u64 = 45_000;
 const MAX_POLL_INTERVAL_MS: u64 = 300_000;
 const RECONNECT_BACKOFF_MAX_MS: u64 = 10_000;
 const SOCKET_TIMEOUT_MS: u64 = 60_000;
+const REFRESH_MS: u64 = 300_000;
 
 /// The longest time for draining `records`, in milliseconds.
 ///
@@ -33,12 +37,7 @@ pub fn liveness_ms(
     group_initial_rebalance_delay_ms: u64,
     records: u64,
 ) -> u64 {
-    let setting = |name: &str, default: u64| {
-        settings
-            .get(name)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
-    };
+    let setting = |name: &str, default: u64| setting(settings, name, default);
     let settle_ms = setting("session.timeout.ms", SESSION_TIMEOUT_MS)
         + setting("max.poll.interval.ms", MAX_POLL_INTERVAL_MS)
         + group_initial_rebalance_delay_ms
@@ -48,6 +47,19 @@ pub fn liveness_ms(
         .saturating_mul(1_000)
         .div_ceil(SLOWEST_RECORDS_PER_S);
     2 * settle_ms + backlog_ms
+}
+
+/// How long it may take until a client hears of new partitions, in milliseconds.
+#[must_use]
+pub fn refresh_ms(settings: &BTreeMap<String, String>) -> u64 {
+    setting(settings, "topic.metadata.refresh.interval.ms", REFRESH_MS)
+}
+
+fn setting(settings: &BTreeMap<String, String>, name: &str, default: u64) -> u64 {
+    settings
+        .get(name)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::bound::liveness_ms;
+use super::bound::{liveness_ms, refresh_ms};
 use super::stream::{Concern, stream};
 use super::{
     ClusterPlan, Disorder, FORMAT, LoadPlan, Plan, PlannedFault, Source, TopicPlan, WorkerPlan,
 };
+use crate::fault::partition_growth;
 use crate::fault::site::{Site, SiteWorker};
 use crate::scenario::Scenario;
 use crate::scenario::choice::Choice;
@@ -26,6 +27,12 @@ const YEAR_MS: i64 = 365 * 24 * 3_600 * 1_000;
 /// One seed in so many has no faults at all.
 const FAULT_FREE_ONE_IN: u32 = 16;
 
+/// The host of all workers.
+pub(crate) const HOST: &str = "host-a";
+
+/// So many workers more, at most, where members come and go.
+pub(crate) const SPARE_WORKERS_MAX: u64 = 2;
+
 /// Keys where the scenario names no number: enough for a long tail, few enough for a hot one.
 const DEFAULT_KEYS: u64 = 100;
 
@@ -34,35 +41,49 @@ impl Plan {
     #[must_use]
     pub fn draw(scenario: &Scenario, seed: u64) -> Self {
         let mut random = stream(seed, Concern::Topology);
-        let cluster = ClusterPlan {
+        let mut cluster = ClusterPlan {
             brokers: scenario.cluster.brokers.draw(&mut random) as u32,
             group_initial_rebalance_delay_ms: scenario
                 .cluster
                 .group_initial_rebalance_delay_ms
                 .draw(&mut random),
+            log_dirs: 1,
+            log_retention_check_interval_ms: None,
             latency_us_min: scenario.cluster.latency.low.as_micros() as u64,
             latency_us_max: scenario.cluster.latency.high.as_micros() as u64,
         };
-        let topics = draw_topics(scenario, &mut random);
+        let mut topics = draw_topics(scenario, &mut random);
         let workers = draw_workers(scenario, &mut random);
         let duration = scenario.duration.draw(&mut random);
         let wall_ms_at_start = EARLIEST_START_MS + random.random_range(0..YEAR_MS);
+        cluster.log_dirs = scenario.cluster.log_dirs.draw(&mut random);
+        let interval_ms = &scenario.cluster.log_retention_check_interval_ms;
+        cluster.log_retention_check_interval_ms =
+            interval_ms.as_ref().map(|range| range.draw(&mut random));
+        for topic in &mut topics {
+            let replicas = scenario.topics[&topic.name].replication_factor;
+            let drawn = replicas.draw(&mut random);
+            topic.replication_factor = drawn.min(u64::from(cluster.brokers));
+        }
 
         let settings = draw_settings(scenario, seed);
         let swarm = Swarm::draw(scenario, seed);
         let load = draw_load(scenario, &swarm, seed);
         let sending_ms = sending_ms(&load);
         let safety_ms = (duration.as_millis() as u64).max(sending_ms);
-        let site = Site::new(
+        let mut site = Site::new(
             workers.iter().map(SiteWorker::from).collect(),
             u64::from(cluster.brokers),
         );
+        site.topic.clone_from(&load.topic);
+        site.log_dirs = cluster.log_dirs;
         let faults = draw_faults(scenario, &swarm, site, safety_ms, seed);
+        let grows = partition_growth::is_among(&faults);
         let liveness_ms = liveness_ms(
             &settings,
             cluster.group_initial_rebalance_delay_ms,
             records_sent(&load),
-        );
+        ) + if grows { refresh_ms(&settings) } else { 0 };
         Self {
             format: FORMAT,
             scenario: scenario.name.clone(),
@@ -80,6 +101,7 @@ impl Plan {
             safety_ms,
             liveness_ms,
             faults,
+            costs: None,
         }
     }
 }
@@ -101,6 +123,7 @@ fn draw_topics(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<TopicPlan> {
         .map(|(name, topic)| TopicPlan {
             name: name.clone(),
             partitions: topic.partitions.draw(random) as i32,
+            replication_factor: 1,
             config: draw_each(&topic.config, random),
         })
         .collect()
@@ -114,14 +137,14 @@ fn draw_workers(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<WorkerPlan>
         .iter()
         .any(|entry| entry.kind == "member-churn");
     let spare = if churns {
-        random.random_range(1..=2)
+        random.random_range(1..=SPARE_WORKERS_MAX)
     } else {
         0
     };
     (1..=started + spare)
         .map(|number| WorkerPlan {
             name: format!("worker-{number}"),
-            host: "host-a".to_owned(),
+            host: HOST.to_owned(),
             at_start: number <= started,
         })
         .collect()
@@ -183,6 +206,7 @@ fn draw_load(scenario: &Scenario, swarm: &Swarm, seed: u64) -> LoadPlan {
         .into_iter()
         .map(|(family, share)| (family, share.draw(&mut random).parts_per_million))
         .collect();
+    let malformed_in_a_row = load.malformed_in_a_row.draw(&mut random);
     let share = |family: &str| {
         let on = swarm.families.contains(family);
         drawn.get(family).copied().filter(|_| on).unwrap_or(0)
@@ -194,6 +218,11 @@ fn draw_load(scenario: &Scenario, swarm: &Swarm, seed: u64) -> LoadPlan {
         out_of_order_ppm: share("out-of-order"),
         late_ppm: share("late"),
         malformed_ppm: share("malformed"),
+        malformed_more: match share("malformed") {
+            0 => 0,
+            _ => malformed_in_a_row.saturating_sub(1),
+        },
+        hot_key_ppm: share("hot-key"),
     };
     let topic = load
         .topic
@@ -231,7 +260,7 @@ fn draw_source(load: &Load, random: &mut ChaCha8Rng) -> Source {
 }
 
 /// How many records are sent at most, repetitions and malformed rows included.
-fn records_sent(load: &LoadPlan) -> u64 {
+pub(crate) fn records_sent(load: &LoadPlan) -> u64 {
     let records = match &load.source {
         Source::Generator { records, .. } => *records,
         Source::File { take, .. } => *take,
@@ -241,11 +270,11 @@ fn records_sent(load: &LoadPlan) -> u64 {
         disorder.duplicates_ppm,
         disorder.producer_sends_twice_ppm,
         disorder.same_id_other_partition_ppm,
-        disorder.malformed_ppm,
     ]
     .into_iter()
     .map(u64::from)
-    .sum::<u64>();
+    .sum::<u64>()
+        + u64::from(disorder.malformed_ppm) * (1 + disorder.malformed_more);
     records + (u128::from(records) * u128::from(more_ppm)).div_ceil(1_000_000) as u64
 }
 

@@ -18,6 +18,8 @@ pub enum Concern {
     Records,
     /// What is done to records on the way.
     Disorder,
+    /// Which records go to the hot key.
+    HotKey,
     /// The faults of the n-th entry.
     Fault(u16),
 }
@@ -31,6 +33,7 @@ impl Concern {
             Self::Swarm => 4,
             Self::Records => 5,
             Self::Disorder => 6,
+            Self::HotKey => 7,
             Self::Fault(entry) => 1_000 + u64::from(entry),
         }
     }

@@ -75,7 +75,13 @@ pub struct Demands {
     pub must_reach: Vec<String>,
     /// The kinds of faults that a seed can draw.
     pub fault_kinds: Vec<String>,
+    /// Probes for which faults wait.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
 }
+
+/// A probe that no seed reached, this near to the name of one that was, is misspelt.
+const TYPING_ERRORS_MAX: usize = 2;
 
 impl Demands {
     /// What a sweep over `scenario` asks. One seed that was picked by its number is no sweep: it
@@ -101,18 +107,46 @@ impl Demands {
                     .collect(),
                 false => Vec::new(),
             },
+            waits_for: match is_sweep {
+                true => scenario.waits_for(),
+                false => Vec::new(),
+            },
         }
     }
 
-    /// The probes among `must_reach` that no seed has reached.
+    /// The probes among `must_reach` that no seed has reached, and those that faults wait for in vain
+    /// because of their spelling: which probes there are, only code that runs tells.
     fn unreached(&self, tally: &Tally) -> Vec<String> {
-        let is_unreached = |probe: &&String| tally.seeds_that_reached(probe) == 0;
-        self.must_reach
+        let must = self
+            .must_reach
             .iter()
-            .filter(is_unreached)
-            .cloned()
-            .collect()
+            .filter(|probe| is_unreached(probe, tally));
+        let asked = must.map(|probe| match misspelt(probe, tally) {
+            Some(reached) => format!("{probe} (is it {reached}?)"),
+            None => probe.clone(),
+        });
+        let waited = self.waits_for.iter().filter_map(|probe| {
+            let reached = misspelt(probe, tally)?;
+            let is_asked = self.must_reach.contains(probe);
+            (!is_asked).then(|| format!("{probe}, for which a fault waits (is it {reached}?)"))
+        });
+        asked.chain(waited).collect()
     }
+}
+
+fn is_unreached(probe: &str, tally: &Tally) -> bool {
+    tally.seeds_that_reached(probe) == 0
+}
+
+/// The probe that was probably meant by the name of one that no seed reached.
+fn misspelt<'t>(probe: &str, tally: &'t Tally) -> Option<&'t str> {
+    let reached = tally.probe_seeds.iter().filter(|(_, seeds)| **seeds > 0);
+    reached
+        .filter(|_| is_unreached(probe, tally))
+        .map(|(name, _)| (strsim::damerau_levenshtein(probe, name), name.as_str()))
+        .filter(|(errors, _)| *errors <= TYPING_ERRORS_MAX)
+        .min()
+        .map(|(_, name)| name)
 }
 
 impl Status {
@@ -318,6 +352,7 @@ impl ScenarioLine<'_> {
             .chain(seeds_each("reached", reached.iter()))
             .chain(hits(self.tally.hit_seeds.iter()))
             .chain(self.never_hit())
+            .chain(self.never_reached())
             .collect();
         notes.join(" · ")
     }
@@ -338,6 +373,18 @@ impl ScenarioLine<'_> {
             })
             .collect();
         (!kinds.is_empty()).then(|| format!("never hit: {}", kinds.join(", ")))
+    }
+
+    /// Probes for which faults wait and which no seed reached: these faults never began.
+    fn never_reached(&self) -> Option<String> {
+        let probes: Vec<&str> = self
+            .demands
+            .waits_for
+            .iter()
+            .map(String::as_str)
+            .filter(|probe| is_unreached(probe, self.tally))
+            .collect();
+        (!probes.is_empty()).then(|| format!("waited in vain for: {}", probes.join(", ")))
     }
 }
 
@@ -414,6 +461,14 @@ mod tests {
         let met = Demands {
             must_reach: vec!["worker.fenced".to_owned(), "fault.kill".to_owned()],
             fault_kinds: ["delay", "kill", "pause"].map(str::to_owned).to_vec(),
+            waits_for: ["worker.fenced", "worker.quarantined"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Demands::default()
+        };
+        let misspelt = Demands {
+            must_reach: vec!["worker.fnced".to_owned()],
+            waits_for: vec!["worker.fencd".to_owned()],
             ..Demands::default()
         };
         let only_with = |kind: &str| Demands {
@@ -441,6 +496,7 @@ mod tests {
             line(&plain, &hung, None),
             line(&demanding, &good, None),
             line(&met, &good, None),
+            line(&misspelt, &good, None),
             line(&vacuous_negative, &bad, None),
             line(&only_with_pause, &bad, None),
             line(&only_with_kill, &bad, None),
@@ -453,7 +509,8 @@ mod tests {
            FAIL  fast/crash-restart          seed 2  completeness: 1 record counted twice
         UNKNOWN  fast/crash-restart          seed 1  watchdog: no end after 10 s
            FAIL  fast/crash-restart       100 seeds  proves nothing: no seed reached disk.full
-           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · reached worker.fenced 100 · seeds hit: kill 100 · never hit: delay, pause
+           PASS  fast/crash-restart       100 seeds      0.7 s    rebalances 2,100 · reached worker.fenced 100 · seeds hit: kill 100 · never hit: delay, pause · waited in vain for: worker.quarantined
+           FAIL  fast/crash-restart       100 seeds  proves nothing: no seed reached worker.fnced (is it worker.fenced?), worker.fencd, for which a fault waits (is it worker.fenced?)
            FAIL  fast/crash-restart         4 seeds  proves nothing: no seed reached fault.pause
            FAIL  fast/crash-restart          seed 2  completeness: 1 record counted twice, without pause
            PASS  fast/crash-restart         4 seeds      0.7 s    caught at seed 2: completeness: 1 record counted twice

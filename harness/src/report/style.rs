@@ -26,6 +26,22 @@ pub enum Tone {
 }
 
 impl Tone {
+    /// The one of two that matters more.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let weight = |tone| match tone {
+            Self::Neutral => 0,
+            Self::Good => 1,
+            Self::Doubtful => 2,
+            Self::Bad => 3,
+        };
+        if weight(other) > weight(self) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// The ANSI sequence that begins it: bold green, red, yellow, or plain bold.
     fn code(self) -> &'static str {
         match self {

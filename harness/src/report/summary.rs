@@ -74,9 +74,9 @@ impl Summary {
         }
     }
 
-    /// The lines, separated by line ends. `interrupted`: the sweep was ended early.
+    /// `3 passed, 1 failed`.
     #[must_use]
-    pub fn render(&self, wall: Duration, interrupted: bool, style: Style) -> String {
+    pub fn counts(&self) -> String {
         let counts = [
             (self.passed, "passed"),
             (self.failed, "failed"),
@@ -89,11 +89,28 @@ impl Summary {
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{} {what}", grouped(count)))
             .collect();
-        let counts = if counts.is_empty() {
-            "no scenario finished".to_owned()
+        match counts.is_empty() {
+            true => "no scenario finished".to_owned(),
+            false => counts.join(", "),
+        }
+    }
+
+    /// How it went.
+    #[must_use]
+    pub fn tone(&self) -> Tone {
+        if self.failed > 0 {
+            Tone::Bad
+        } else if self.unknown + self.skipped + self.parts > 0 {
+            Tone::Doubtful
         } else {
-            counts.join(", ")
-        };
+            Tone::Good
+        }
+    }
+
+    /// The lines, separated by line ends. `interrupted`: the sweep was ended early.
+    #[must_use]
+    pub fn render(&self, wall: Duration, interrupted: bool, style: Style) -> String {
+        let counts = self.counts();
         let simulated_s = self.simulated_ns / 1_000_000_000;
         let interrupted = if interrupted { "interrupted: " } else { "" };
         let text = format!(
@@ -102,14 +119,7 @@ impl Summary {
             grouped(simulated_s),
             wall.as_secs_f64()
         );
-        let tone = if self.failed > 0 {
-            Tone::Bad
-        } else if self.unknown + self.skipped + self.parts > 0 {
-            Tone::Doubtful
-        } else {
-            Tone::Good
-        };
-        let mut lines = vec![style.line(tone, "Summary", &text)];
+        let mut lines = vec![style.line(self.tone(), "Summary", &text)];
         lines.extend(hits(self.hit_seeds.iter()).map(|hits| Style::continuation(&hits)));
         let reached = seeds_each("seeds reached:", self.probe_seeds.iter());
         lines.extend(reached.map(|reached| Style::continuation(&reached)));

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
-use kafka_protocol::messages::{GroupId, LeaveGroupRequest, RequestKind};
+use kafka_protocol::messages::{
+    CreatePartitionsRequest, GroupId, LeaveGroupRequest, RequestKind, TopicName,
+};
 use kafka_protocol::protocol::StrBytes;
 use whitewater_cluster::{ConnectionId, Request};
 use whitewater_sim::kafka::ClusterHandle;
@@ -38,14 +41,15 @@ pub(crate) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMa
 /// The end of every log of the plan's topics.
 pub(crate) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partition, i64> {
     cluster.with(|cluster| {
-        let partitions = plan
-            .topics
-            .iter()
-            .flat_map(|topic| (0..topic.partitions).map(|p| (topic.name.clone(), p)));
-        partitions
-            .filter_map(|(topic, partition)| {
-                let end = cluster.log(&topic, partition)?.log_end_offset();
-                Some(((topic, partition), end))
+        let topics = plan.topics.iter();
+        let topics = topics.filter_map(|topic| cluster.topic(&topic.name));
+        topics
+            .flat_map(|topic| {
+                let partitions = (0..).zip(&topic.partitions);
+                partitions.map(|(index, partition)| {
+                    let partition_of = (topic.name.to_string(), index);
+                    (partition_of, partition.log.log_end_offset())
+                })
             })
             .collect()
     })
@@ -54,6 +58,29 @@ pub(crate) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partiti
 /// The broker that holds a partition, and leads it while it is up.
 pub(crate) fn replica_of(cluster: &ClusterHandle, topic: &str, partition: i32) -> Option<i32> {
     cluster.with(|cluster| Some(cluster.topic(topic)?.partition(partition)?.replica))
+}
+
+/// Gives a topic so many partitions more, as `kafka-topics --alter --partitions` does. Whether it
+/// has them: brokers that are all down do nothing.
+pub(crate) fn grow(cluster: &ClusterHandle, topic: &str, more: i32) -> bool {
+    let partitions = || {
+        cluster.with(|cluster| {
+            let partitions = cluster.topic(topic).map(|topic| topic.partitions.len());
+            i32::try_from(partitions.unwrap_or(0)).unwrap_or(i32::MAX)
+        })
+    };
+    let before = partitions();
+    let wanted = CreatePartitionsTopic::default()
+        .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
+        .with_count(before.saturating_add(more))
+        .with_assignments(None);
+    let request = CreatePartitionsRequest::default().with_topics(vec![wanted]);
+    let mut brokers = cluster.broker_ids().into_iter();
+    let broker = brokers.find(|id| cluster.with(|cluster| cluster.is_running(*id)));
+    if let Some(broker) = broker {
+        ask(cluster, broker, 3, RequestKind::CreatePartitions(request));
+    }
+    partitions() > before
 }
 
 /// Sets every committed offset of the group back by `records`, at most to 0. Whether any fell.
@@ -84,22 +111,24 @@ pub(crate) fn remove_member(cluster: &ClusterHandle, group: &str, member_id: &st
             ]),
     );
     for broker in cluster.broker_ids() {
-        let request = Request {
-            // No client's connection: the network counts up from 1.
-            connection: ConnectionId(u64::MAX),
-            correlation_id: 0,
-            api_version: 4,
-            client_id: "administrator".to_owned(),
-            client_host: "/administrator".to_owned(),
-            body: body.clone(),
-        };
-        cluster.administer(|cluster, now| {
-            let outputs = cluster.handle(now, broker, request);
-            [
-                outputs,
-                cluster.connection_closed(now, broker, ConnectionId(u64::MAX)),
-            ]
-            .concat()
-        });
+        ask(cluster, broker, 4, body.clone());
     }
+}
+
+/// Asks a broker, over no client's connection.
+fn ask(cluster: &ClusterHandle, broker: i32, api_version: i16, body: RequestKind) {
+    // The network counts up from 1.
+    let connection = ConnectionId(u64::MAX);
+    let request = Request {
+        connection,
+        correlation_id: 0,
+        api_version,
+        client_id: "administrator".to_owned(),
+        client_host: "/administrator".to_owned(),
+        body,
+    };
+    cluster.administer(|cluster, now| {
+        let outputs = cluster.handle(now, broker, request);
+        [outputs, cluster.connection_closed(now, broker, connection)].concat()
+    });
 }

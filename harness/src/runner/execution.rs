@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use whitewater_sim::kafka::{self, BrokerSettings, ClusterHandle, ClusterSimConfig};
 use whitewater_sim::world::{self, WorldConfig, WorldError};
@@ -17,11 +17,12 @@ use super::loader::Loaded;
 use super::{drain, loader, observe, tracing_events};
 use crate::checker;
 use crate::checker::observation::Observation;
+use crate::clients;
 use crate::dataset::record::LoadRecord;
 use crate::explain;
-use crate::pipeline_under_test::{PipelineUnderTest, Row};
+use crate::pipeline_under_test::{Row, Versions};
 use crate::plan::Plan;
-use crate::trace::{Event, View};
+use crate::trace::{Event, counts};
 use crate::verdict::{Outcome, Verdict};
 
 /// A run that takes more polls than this spins. A run of the heaviest scenario so far takes a
@@ -37,10 +38,10 @@ const TOPICS_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) fn execute(
     plan: Plan,
     records: Vec<LoadRecord>,
-    pipeline: &'static dyn PipelineUnderTest,
+    versions: Versions,
     twin_with_right_clocks: Option<Vec<Row>>,
 ) -> (Verdict, Vec<Event>) {
-    match run_in_world(plan, records, pipeline) {
+    match run_in_world(plan, records, versions) {
         Ok(Finished {
             mut observation,
             loaded,
@@ -57,11 +58,14 @@ pub(super) fn execute(
                 trace_hash: format!("{hash:032x}"),
                 final_state_hash: format!("{final_state_hash:032x}"),
                 simulated_ns: u64::try_from(simulated.as_nanos()).unwrap_or(u64::MAX),
-                fault_hits: fault_hits(&observation.trace, &loaded),
-                probes: probes(&observation.trace),
+                fault_hits: counts::fault_hits(&observation.trace, loaded.fault_hits()),
+                probes: counts::probes(&observation.trace),
                 counters: counters(&observation, polls),
             };
-            (verdict, observation.trace)
+            let trace = std::mem::take(&mut observation.trace);
+            // The child ends next, and takes them along at once.
+            std::mem::forget((observation, loaded));
+            (verdict, trace)
         }
         Err(error) => (unknown(&error), Vec::new()),
     }
@@ -71,9 +75,9 @@ pub(super) fn execute(
 pub(super) fn results(
     plan: Plan,
     records: Vec<LoadRecord>,
-    pipeline: &'static dyn PipelineUnderTest,
+    versions: Versions,
 ) -> Option<Vec<Row>> {
-    let observation = run_in_world(plan, records, pipeline).ok()?.observation;
+    let observation = run_in_world(plan, records, versions).ok()?.observation;
     observation.drained_at_ns?;
     Some(observation.results)
 }
@@ -81,7 +85,7 @@ pub(super) fn results(
 fn run_in_world(
     plan: Plan,
     records: Vec<LoadRecord>,
-    pipeline: &'static dyn PipelineUnderTest,
+    versions: Versions,
 ) -> Result<Finished, WorldError> {
     tracing_events::install();
     let config = WorldConfig {
@@ -91,7 +95,7 @@ fn run_in_world(
     };
     let plan = Rc::new(plan);
     world::run(config, async move {
-        run(plan, Rc::new(records), pipeline).await
+        run(plan, Rc::new(records), Rc::new(versions)).await
     })
 }
 
@@ -104,15 +108,11 @@ struct Finished {
     polls: u64,
 }
 
-async fn run(
-    plan: Rc<Plan>,
-    records: Rc<Vec<LoadRecord>>,
-    pipeline: &'static dyn PipelineUnderTest,
-) -> Finished {
+async fn run(plan: Rc<Plan>, records: Rc<Vec<LoadRecord>>, versions: Rc<Versions>) -> Finished {
     let cluster = start_cluster(&plan);
     let brokers = cluster.bootstrap_servers();
     create_topics(&plan, &brokers).await;
-    let fleet = Fleet::create(&plan, pipeline, &brokers);
+    let fleet = Fleet::create(&plan, versions, &brokers);
     for worker in plan.workers.iter().filter(|worker| worker.at_start) {
         fleet.start(&worker.name);
     }
@@ -137,14 +137,13 @@ async fn run(
     let healed_at_ns = u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX);
 
     // Liveness: what is there must be worked off.
-    let drained_at_ns = drain::wait(&plan, &cluster, &loaded).await;
+    let drained_at_ns = drain::wait(&plan, &cluster, &fleet, &loaded).await;
     for name in fleet.names() {
         fleet.stop(&name).await;
     }
 
     let observation = observe::observe(
         &plan,
-        pipeline,
         &cluster,
         &fleet,
         &loaded,
@@ -164,13 +163,18 @@ async fn run(
 }
 
 fn start_cluster(plan: &Plan) -> ClusterHandle {
+    let default = BrokerSettings::default();
+    let interval_ms = plan.cluster.log_retention_check_interval_ms;
     let settings = BrokerSettings {
+        log_dirs: usize::try_from(plan.cluster.log_dirs).unwrap_or(1),
+        log_retention_check_interval_ms: interval_ms
+            .unwrap_or(default.log_retention_check_interval_ms),
         group_initial_rebalance_delay_ms: plan
             .cluster
             .group_initial_rebalance_delay_ms
             .try_into()
             .expect("a scenario's delay is a small number of milliseconds"),
-        ..BrokerSettings::default()
+        ..default
     };
     whitewater_sim::link::set_latency(
         Duration::from_micros(plan.cluster.latency_us_min)
@@ -191,18 +195,9 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
             .set("bootstrap.servers", &brokers)
             .create()
             .expect("a fixed configuration that the client knows");
-        let topics: Vec<NewTopic<'_>> = plan
-            .topics
-            .iter()
-            .map(|topic| {
-                let new = NewTopic::new(&topic.name, topic.partitions, TopicReplication::Fixed(1));
-                let config = topic.config.iter();
-                config.fold(new, |new, (key, value)| new.set(key, value))
-            })
-            .collect();
         let options = AdminOptions::new().operation_timeout(Some(TOPICS_TIMEOUT));
         let created = admin
-            .create_topics(&topics, &options)
+            .create_topics(&clients::new_topics(&plan), &options)
             .await
             .expect("healthy brokers answer");
         for topic in created {
@@ -214,40 +209,8 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
     task::yield_now().await;
 }
 
-fn fault_hits(trace: &[Event], loaded: &Loaded) -> BTreeMap<String, u64> {
-    let mut hits = loaded.fault_hits();
-    for event in of_kind(trace, "fault") {
-        let View::Fault { name, phase, .. } = event.view() else {
-            continue;
-        };
-        match phase {
-            // Counted as none, so that a kind that never takes effect can be told.
-            "begun" => {
-                hits.entry(name.to_owned()).or_default();
-            }
-            "hit" => *hits.entry(name.to_owned()).or_default() += 1,
-            _ => {}
-        }
-    }
-    hits
-}
-
-fn probes(trace: &[Event]) -> BTreeMap<String, u64> {
-    let mut probes = BTreeMap::new();
-    for event in of_kind(trace, "probe") {
-        if let View::Probe { name } = event.view() {
-            *probes.entry(name.to_owned()).or_default() += 1;
-        }
-    }
-    probes
-}
-
-fn of_kind<'e>(trace: &'e [Event], kind: &str) -> impl Iterator<Item = &'e Event> {
-    trace.iter().filter(move |event| event.kind == kind)
-}
-
 fn counters(observation: &Observation, polls: u64) -> BTreeMap<String, u64> {
-    let rebalances = of_kind(&observation.trace, "group_state")
+    let rebalances = counts::of_kind(&observation.trace, "group_state")
         .filter(|event| event.text("state") == Some("PreparingRebalance"))
         .count();
     BTreeMap::from([

@@ -1,18 +1,20 @@
 //! The worker processes: where they run, how they start, end and come back.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use whitewater_sim::disk_volume::DiskLatency;
 use whitewater_sim::host::{self, HostId};
 use whitewater_sim::process::{self, ExitStatus, ProcessId, Signal};
-use whitewater_sim::{descriptor, disk_mount, task, time, trace};
+use whitewater_sim::{cpu, descriptor, disk_mount, task, time, trace};
 
 use crate::checker::observation::{Exit, ExitKind, OpenFiles};
-use crate::pipeline_under_test::{Context, PipelineUnderTest};
+use crate::pipeline_under_test::{Context, PipelineUnderTest, Versions, chain};
 use crate::plan::Plan;
+use crate::plan::costs::{Costs, SpentAt};
 
 /// How long a supervisor waits before it starts a worker again that ended with an error, as
 /// systemd's `RestartSec` or a container's back-off does.
@@ -32,6 +34,8 @@ pub(crate) struct Worker {
     pub(crate) process: ProcessId,
     pub(crate) host: HostId,
     pub(crate) context: Context,
+    /// What its next start runs, by the name the runner knows it by.
+    version: String,
     /// It should run: a supervisor starts it again when it ends by itself.
     wanted: bool,
     /// Somebody asked it to end.
@@ -40,10 +44,30 @@ pub(crate) struct Worker {
     error: Option<String>,
 }
 
+/// Lets work cost the workers time, whenever and as whatever version they run.
+fn charge(costs: &Costs, workers: &[Worker]) {
+    let record = Duration::from_nanos(costs.record_ns);
+    let fsync = Duration::from_nanos(costs.fsync_ns);
+    for worker in workers {
+        match costs.spent_at {
+            SpentAt::SinkCommit => {
+                let batch = Duration::from_nanos(costs.batch_ns);
+                cpu::set_batch_cost(worker.process, record, batch);
+            }
+            SpentAt::HandOver => cpu::set_cost(worker.process, record),
+        }
+        let volume = disk_mount::volume_of(worker.host);
+        volume.set_latency(DiskLatency {
+            sync: fsync..fsync + Duration::from_nanos(1),
+            ..volume.latency()
+        });
+    }
+}
+
 /// All worker processes. Shared by the tasks that start, hit and heal them.
 #[derive(Clone)]
 pub(crate) struct Fleet {
-    pipeline: &'static dyn PipelineUnderTest,
+    versions: Rc<Versions>,
     inner: Rc<RefCell<Inner>>,
 }
 
@@ -51,20 +75,20 @@ struct Inner {
     workers: Vec<Worker>,
     hosts: BTreeMap<String, HostId>,
     exits: Vec<Exit>,
+    /// The versions that workers were started as.
+    started: BTreeSet<String>,
+    /// How often a sink was read.
+    readers: u32,
 }
 
 impl Fleet {
     /// Makes the hosts and processes of the plan; none runs yet.
-    pub(crate) fn create(
-        plan: &Plan,
-        pipeline: &'static dyn PipelineUnderTest,
-        brokers: &str,
-    ) -> Self {
+    pub(crate) fn create(plan: &Plan, versions: Rc<Versions>, brokers: &str) -> Self {
         let mut hosts = BTreeMap::new();
         for name in plan.worker_hosts() {
             hosts.insert(name.to_owned(), host::create_host(name));
         }
-        let workers = plan
+        let workers: Vec<Worker> = plan
             .workers
             .iter()
             .map(|worker| {
@@ -81,19 +105,25 @@ impl Fleet {
                         worker: worker.name.clone(),
                         settings: plan.settings.clone(),
                     },
+                    version: plan.pipeline.clone(),
                     wanted: false,
                     asked: false,
                     error: None,
                 }
             })
             .collect();
+        if let Some(costs) = &plan.costs {
+            charge(costs, &workers);
+        }
         let inner = Inner {
             workers,
             hosts,
             exits: Vec::new(),
+            started: BTreeSet::new(),
+            readers: 0,
         };
         Self {
-            pipeline,
+            versions,
             inner: Rc::new(RefCell::new(inner)),
         }
     }
@@ -112,13 +142,14 @@ impl Fleet {
         if process::is_running(process) || !host::is_up(host) {
             return;
         }
-        let (fleet, context) = (
-            self.clone(),
-            self.update(name, |worker| worker.context.clone()),
-        );
+        let (context, version) = self.update(name, |worker| {
+            (worker.context.clone(), worker.version.clone())
+        });
+        let (fleet, pipeline) = (self.clone(), self.versions[&version]);
+        self.inner.borrow_mut().started.insert(version);
         process::start(process, move || async move {
             let worker = context.worker.clone();
-            if let Err(error) = fleet.pipeline.start(context).await {
+            if let Err(error) = pipeline.start(context).await {
                 let error = chain(error.as_ref());
                 trace::event(
                     "log",
@@ -209,6 +240,33 @@ impl Fleet {
             process::kill(process);
         }
         true
+    }
+
+    /// Whether it runs, or a supervisor is about to start it.
+    pub(crate) fn is_wanted(&self, name: &str) -> bool {
+        self.update(name, |worker| worker.wanted)
+    }
+
+    /// What the next start of a worker runs.
+    pub(crate) fn set_version(&self, name: &str, version: &str) {
+        self.update(name, |worker| version.clone_into(&mut worker.version));
+    }
+
+    /// The version that the workers there from the start run.
+    pub(super) fn current(&self) -> (String, &'static dyn PipelineUnderTest) {
+        let version = self.inner.borrow().workers[0].version.clone();
+        let pipeline = self.versions[&version];
+        (version, pipeline)
+    }
+
+    /// The versions that ran, and that no worker runs any more.
+    pub(super) fn superseded(&self) -> Vec<(String, &'static dyn PipelineUnderTest)> {
+        let (current, _) = self.current();
+        let inner = self.inner.borrow();
+        let others = inner.started.iter().filter(|version| **version != current);
+        others
+            .map(|version| (version.clone(), self.versions[version]))
+            .collect()
     }
 
     /// SIGSTOP. Whether it ran.
@@ -317,6 +375,13 @@ impl Fleet {
         peaks.collect()
     }
 
+    /// The name of a process that reads a sink: never the same again.
+    pub(super) fn next_reader(&self) -> String {
+        let mut inner = self.inner.borrow_mut();
+        inner.readers += 1;
+        format!("reader-{}", inner.readers)
+    }
+
     /// What each worker host has on its disk.
     pub(super) fn sink_bytes(&self) -> Vec<u64> {
         let hosts = self.one_per_host();
@@ -336,16 +401,4 @@ impl Fleet {
         let worker = inner.workers.iter_mut().find(|worker| worker.name == name);
         change(worker.unwrap_or_else(|| panic!("the plan names {name}, and has no such worker")))
     }
-}
-
-/// An error with its sources, on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

@@ -83,6 +83,7 @@ impl Injector {
             }
         }
         for broker in self.cluster.broker_ids() {
+            self.cluster.resume_broker(broker);
             self.start_broker(broker);
         }
         for name in self.plan.worker_hosts() {

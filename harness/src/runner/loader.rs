@@ -1,20 +1,20 @@
 //! Sends the load, as a producer process of its own host, and keeps every acknowledgement.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use whitewater_sim::process::{self, ProcessId};
 use whitewater_sim::{host, task, time, trace};
 
 use crate::checker::observation::Acknowledged;
+use crate::clients;
 use crate::dataset;
 use crate::dataset::pace::Pace;
-use crate::dataset::record::{LoadRecord, Sending};
+use crate::dataset::record::LoadRecord;
 use crate::pipeline_under_test::RecordPosition;
 use crate::plan::Plan;
 
@@ -76,27 +76,12 @@ impl Loaded {
     /// How often each load family (a duplicate, a malformed row, ...) took effect.
     pub(super) fn fault_hits(&self) -> BTreeMap<String, u64> {
         let inner = self.inner.borrow();
-        let indices: BTreeSet<u64> = inner
-            .acknowledged
-            .values()
-            .map(|record| record.index)
-            .collect();
-        let sent: Vec<LoadRecord> = self
-            .records
-            .iter()
-            .filter(|record| indices.contains(&record.index))
-            .cloned()
-            .collect();
-        dataset::load::fault_hits(&sent)
+        dataset::load::fault_hits_acknowledged(&self.records, inner.acknowledged.values())
     }
 
-    /// The message ids of everything that was to be sent, by payload.
-    pub(super) fn ids(&self) -> BTreeMap<&[u8], &str> {
-        let named = self
-            .records
-            .iter()
-            .filter_map(|record| Some((record.payload.as_slice(), record.id.as_deref()?)));
-        named.collect()
+    /// Everything that was to be sent.
+    pub(super) fn records(&self) -> &[LoadRecord] {
+        &self.records
     }
 
     /// Every record was sent, and has an answer.
@@ -119,13 +104,9 @@ pub(super) fn start(
         partitions: plan.partitions(&plan.load.topic).unwrap_or(1),
         loaded: loaded.clone(),
     };
-    let brokers = brokers.to_owned();
+    let config = clients::loader(plan, brokers);
     process::start(process, move || async move {
-        let producer: FutureProducer = ClientConfig::new()
-            .set("bootstrap.servers", &brokers)
-            .set("client.id", "loader")
-            // The load must get there: nothing but the end of the run gives a record up.
-            .set("message.timeout.ms", "0")
+        let producer: FutureProducer = config
             .create()
             .expect("a fixed configuration that the client knows");
         load.send(&producer).await;
@@ -146,12 +127,7 @@ impl Load {
         for record in self.loaded.records.iter() {
             let at = Duration::from_millis(record.at_ms);
             self.loaded.wait_until(at).await;
-            let copies = if record.sending == Sending::Twice {
-                2
-            } else {
-                1
-            };
-            for copy in 0..copies {
+            for copy in 0..i64::from(record.sending.copies()) {
                 let delivery = self.queue(producer, record).await;
                 self.loaded.inner.borrow_mut().sent += 1;
                 let (record, loaded) = (record.clone(), self.loaded.clone());
@@ -170,7 +146,7 @@ impl Load {
 
     /// Hands a record to the producer, waiting while its queue is full.
     async fn queue(&self, producer: &FutureProducer, record: &LoadRecord) -> DeliveryFuture {
-        let partition = self.partition(record);
+        let partition = record.partition(self.partitions);
         loop {
             let mut next: FutureRecord<'_, [u8], [u8]> =
                 FutureRecord::to(&self.topic).payload(&record.payload);
@@ -185,23 +161,6 @@ impl Load {
             }
         }
     }
-
-    /// None where the key decides.
-    fn partition(&self, record: &LoadRecord) -> Option<i32> {
-        matches!(record.sending, Sending::OtherPartition { .. }).then(|| {
-            record.sending.partition(
-                partition_of(record.key.as_deref(), self.partitions),
-                self.partitions,
-            )
-        })
-    }
-}
-
-/// Where librdkafka's `consistent_random` puts a key: CRC-32 modulo the partitions (rdkafka_msg.c).
-fn partition_of(key: Option<&[u8]>, partitions: i32) -> i32 {
-    let mut crc = flate2::Crc::new();
-    crc.update(key.unwrap_or_default());
-    i32::try_from(crc.sum() % partitions.unsigned_abs()).unwrap_or_default()
 }
 
 impl Loaded {

@@ -6,13 +6,14 @@
 
 pub(crate) mod administrator;
 mod at_probe;
+mod debug;
 mod drain;
 mod execution;
-mod fleet;
+pub(crate) mod fleet;
 pub(crate) mod injector;
 mod loader;
 mod observe;
 mod serve;
 mod tracing_events;
 
-pub use serve::{PipelineEntry, serve};
+pub use serve::serve;

@@ -7,36 +7,53 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::fleet::{self, Fleet};
 use super::loader::Loaded;
-use crate::checker::observation::Observation;
+use crate::checker::observation::{Observation, ResultSet};
+use crate::dataset;
+use crate::given_up::GivenUp;
 use crate::pipeline_under_test::{
-    Accounting, BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition, Row,
+    BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition,
 };
 use crate::plan::Plan;
+use crate::sinks::Sinks;
 use crate::trace::Event;
 
 /// Reads everything that checkers may look at.
 pub(super) async fn observe(
     plan: &Plan,
-    pipeline: &'static dyn PipelineUnderTest,
     cluster: &ClusterHandle,
     fleet: &Fleet,
     loaded: &Loaded,
     healed_at_ns: u64,
     drained_at_ns: Option<u64>,
 ) -> Observation {
-    let log = read_logs(plan, cluster, loaded);
-    let sinks = read_sinks(fleet, pipeline).await;
+    let everything = read_logs(plan, cluster, loaded);
+    let log_start_offset = |topic: &str, partition| {
+        cluster.with(|cluster| Some(cluster.log(topic, partition)?.log_start_offset()))
+    };
+    let (_, pipeline) = fleet.current();
+    let sinks = read_sinks(fleet, pipeline, Sinks::read).await;
+    let mut superseded = Vec::new();
+    for (version, pipeline) in fleet.superseded() {
+        let sinks = read_sinks(fleet, pipeline, Sinks::read).await;
+        let log = GivenUp::new(&sinks.gaps, log_start_offset).owed(&everything);
+        superseded.extend(ResultSet::of(version, pipeline, sinks, &log));
+    }
+    let given_up = GivenUp::new(&sinks.gaps, log_start_offset);
+    let log = given_up.owed(&everything).into_owned();
+    let mut acknowledged = loaded.acknowledged();
+    acknowledged.retain(|position, _| !given_up.contains(position));
     let expected = pipeline.expected(&log);
     Observation {
         expected,
         log,
-        acknowledged: loaded.acknowledged(),
+        acknowledged,
         results: sinks.results,
         sink_rows: sinks.rows,
         sink: fleet::SINK.to_owned(),
         next_offsets: sinks.next_offsets,
         quarantined: sinks.quarantined,
         accounting: sinks.accounting,
+        superseded,
         settings: plan.settings.clone(),
         trace: trace::take().into_iter().map(owned).collect(),
         healed_at_ns,
@@ -50,25 +67,25 @@ pub(super) async fn observe(
     }
 }
 
-/// Every record of the plan's topics, by topic, partition and offset.
-fn read_logs(plan: &Plan, cluster: &ClusterHandle, loaded: &Loaded) -> Vec<InputRecord> {
-    let ids = loaded.ids();
+/// Every record of the plan's topics, by topic, partition and offset; those that retention has
+/// deleted as well.
+fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputRecord> {
+    let ids = dataset::load::ids(loaded.records());
     let mut records = Vec::new();
-    cluster.with(|cluster| {
-        for topic in &plan.topics {
-            for partition in 0..topic.partitions {
-                let Some(log) = cluster.log(&topic.name, partition) else {
-                    continue;
-                };
-                for batch in log.batches() {
-                    let mut bytes = batch.bytes().clone();
+    handle.with(|cluster| {
+        let topics = plan.topics.iter();
+        for topic in topics.filter_map(|topic| cluster.topic(&topic.name)) {
+            for (partition, of_topic) in (0..).zip(&topic.partitions) {
+                let deleted = handle.deleted_batches(&topic.name, partition);
+                let kept = of_topic.log.batches().map(|batch| batch.bytes().clone());
+                for mut bytes in deleted.into_iter().chain(kept) {
                     let decoded = RecordBatchDecoder::decode(&mut bytes)
                         .expect("the broker checked every batch");
                     for record in decoded.records {
                         let payload = record.value.unwrap_or_default().to_vec();
                         records.push(InputRecord {
                             id: ids.get(payload.as_slice()).map(|id| (*id).to_owned()),
-                            topic: topic.name.clone(),
+                            topic: topic.name.to_string(),
                             partition,
                             offset: record.offset,
                             key: record.key.map(|key| key.to_vec()),
@@ -82,20 +99,17 @@ fn read_logs(plan: &Plan, cluster: &ClusterHandle, loaded: &Loaded) -> Vec<Input
     records
 }
 
-#[derive(Default)]
-struct Sinks {
-    results: Vec<Row>,
-    rows: Vec<(String, usize)>,
-    next_offsets: Option<Vec<RecordPosition>>,
-    quarantined: Option<Vec<RecordPosition>>,
-    accounting: Option<Accounting>,
-}
+type ReadSink = fn(&dyn PipelineUnderTest, &Context) -> Result<Sinks, BoxError>;
 
 /// Reads the sink of each worker host, in a process on that host.
-async fn read_sinks(fleet: &Fleet, pipeline: &'static dyn PipelineUnderTest) -> Sinks {
+async fn read_sinks(
+    fleet: &Fleet,
+    pipeline: &'static dyn PipelineUnderTest,
+    read_sink: ReadSink,
+) -> Sinks {
     let mut sinks = Sinks::default();
-    for (number, (host, context)) in fleet.one_per_host().into_iter().enumerate() {
-        let reader = process::create_process(host, &format!("reader-{}", number + 1));
+    for (host, context) in fleet.one_per_host() {
+        let reader = process::create_process(host, &fleet.next_reader());
         let read = std::rc::Rc::new(std::cell::RefCell::new(Sinks::default()));
         let into = read.clone();
         process::start(reader, move || async move {
@@ -112,39 +126,23 @@ async fn read_sinks(fleet: &Fleet, pipeline: &'static dyn PipelineUnderTest) -> 
             }
         });
         process::exited(reader).await;
-        let mut one = read.take();
-        sinks.rows.push((host::host_name(host), one.results.len()));
-        sinks.results.append(&mut one.results);
-        if let Some(mut positions) = one.next_offsets {
-            sinks
-                .next_offsets
-                .get_or_insert_default()
-                .append(&mut positions);
-        }
-        if let Some(mut positions) = one.quarantined {
-            sinks
-                .quarantined
-                .get_or_insert_default()
-                .append(&mut positions);
-        }
-        if let Some(accounting) = one.accounting {
-            sinks.accounting = Some(match sinks.accounting {
-                Some(sum) => sum + accounting,
-                None => accounting,
-            });
-        }
+        sinks.add(host::host_name(host), read.take());
     }
     sinks
 }
 
-fn read_sink(pipeline: &dyn PipelineUnderTest, context: &Context) -> Result<Sinks, BoxError> {
-    Ok(Sinks {
-        results: pipeline.results(context)?,
-        rows: Vec::new(),
-        next_offsets: pipeline.next_offsets(context)?,
-        quarantined: pipeline.quarantined(context)?,
-        accounting: pipeline.accounting(context)?,
-    })
+/// Where the sinks go on; none if the pipeline leaves that to Kafka, or a sink can't be read now.
+pub(super) async fn next_offsets(
+    fleet: &Fleet,
+    pipeline: &'static dyn PipelineUnderTest,
+) -> Option<Vec<RecordPosition>> {
+    let read = |pipeline: &dyn PipelineUnderTest, context: &Context| {
+        Ok(Sinks {
+            next_offsets: pipeline.next_offsets(context)?,
+            ..Sinks::default()
+        })
+    };
+    read_sinks(fleet, pipeline, read).await.next_offsets
 }
 
 /// XXH3-128 over rows, quarantine and counts: two runs of one plan must leave the same sink.

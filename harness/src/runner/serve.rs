@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,19 +12,16 @@ use whitewater_sim::trap::{self, EscapeRecord, TrapOptions};
 use whitewater_sim::trap_channel::EscapeChannel;
 use whitewater_sim::{inherited_socket, interpose_check, kafka_linkage};
 
-use super::execution;
+use super::{debug, execution};
 use crate::dataset;
 use crate::dataset::record::LoadRecord;
-use crate::pipeline_under_test::{PipelineUnderTest, Row};
+use crate::pipeline_under_test::{self, PipelineEntry, Row, Versions};
 use crate::plan::Plan;
 use crate::runner_protocol::{
-    DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT, RANDOMISED_ADDRESSES_VARIABLE,
-    RunRequest, ToRunner,
+    DEBUG_VARIABLE, DESCRIPTOR_VARIABLE, FromRunner, Hello, PROTOCOL_FORMAT,
+    RANDOMISED_ADDRESSES_VARIABLE, RunRequest, ToRunner,
 };
 use crate::verdict::Verdict;
-
-/// A pipeline under test, by the name that scenarios know it by.
-pub type PipelineEntry = (&'static str, &'static dyn PipelineUnderTest);
 
 /// What a child's lines begin with.
 const TRACE_LINE: u8 = b'T';
@@ -42,7 +40,7 @@ pub fn serve(pipelines: &'static [PipelineEntry]) -> ExitCode {
     }
 }
 
-type Error = Box<dyn std::error::Error>;
+pub(super) type Error = Box<dyn std::error::Error>;
 
 fn try_serve(pipelines: &'static [PipelineEntry]) -> Result<(), Error> {
     let randomised = std::env::var_os(RANDOMISED_ADDRESSES_VARIABLE).is_some();
@@ -52,6 +50,9 @@ fn try_serve(pipelines: &'static [PipelineEntry]) -> Result<(), Error> {
     interpose_check::self_check()?;
     if kafka_linkage::linked_real_librdkafka() {
         return Err("the real librdkafka is linked into this simulated build".into());
+    }
+    if let Some(request) = std::env::var_os(DEBUG_VARIABLE) {
+        match debug::run_here(&zygote, pipelines, Path::new(&request))? {}
     }
     let Some(mut answers) = inherited_socket::take(DESCRIPTOR_VARIABLE) else {
         return Err(
@@ -103,30 +104,24 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
         data,
         wall_limit_ms,
     } = request;
-    let Some((_, pipeline)) = pipelines.iter().find(|(name, _)| *name == plan.pipeline) else {
-        return refused(format!(
-            "this runner has no pipeline called `{}`",
-            plan.pipeline
-        ));
-    };
-    let records = match dataset::load::records(&plan.load, plan.seed, data.as_deref()) {
-        Ok(records) => records,
-        Err(error) => return refused(error.to_string()),
-    };
-    let pipeline = *pipeline;
-    let limit = Duration::from_millis(wall_limit_ms);
-    let twin = match twin_with_right_clocks(zygote, &plan, &records, pipeline, limit) {
-        Ok(twin) => twin,
+    let prepared = Prepared::of(zygote, pipelines, *plan, data.as_deref(), wall_limit_ms);
+    let Prepared {
+        plan,
+        records,
+        versions,
+        twin,
+    } = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => return refused(error.to_string()),
     };
     let options = ChildOptions {
         seed: plan.seed,
         output,
-        wall_time_max: limit,
+        wall_time_max: Duration::from_millis(wall_limit_ms),
     };
     let keep_trace = trace.is_some();
     let ran = run_trapped(zygote, &options, move |out| {
-        let (verdict, events) = execution::execute(*plan, records, pipeline, twin);
+        let (verdict, events) = execution::execute(plan, records, versions, twin);
         // The parent sees a torn line as no verdict, so an error here needs no words of its own.
         if keep_trace {
             for event in &events {
@@ -134,6 +129,8 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
             }
         }
         let _ = write_line(out, VERDICT_LINE, &verdict);
+        // The child ends next, and takes them along at once.
+        std::mem::forget(events);
     });
     let Trapped {
         outcome,
@@ -167,13 +164,43 @@ fn answer(zygote: &Zygote, pipelines: &'static [PipelineEntry], request: RunRequ
     }))
 }
 
+/// A plan with all that its execution needs.
+pub(super) struct Prepared {
+    pub(super) plan: Plan,
+    pub(super) records: Vec<LoadRecord>,
+    pub(super) versions: Versions,
+    pub(super) twin: Option<Vec<Row>>,
+}
+
+impl Prepared {
+    /// Looks up the pipelines, reads the load and, for a plan that puts clocks wrong, runs its twin.
+    pub(super) fn of(
+        zygote: &Zygote,
+        pipelines: &'static [PipelineEntry],
+        plan: Plan,
+        data: Option<&Path>,
+        wall_limit_ms: u64,
+    ) -> Result<Self, Error> {
+        let versions = pipeline_under_test::versions(&plan, pipelines)?;
+        let records = dataset::load::records(&plan.load, plan.seed, data)?;
+        let limit = Duration::from_millis(wall_limit_ms);
+        let twin = twin_with_right_clocks(zygote, &plan, &records, &versions, limit)?;
+        Ok(Self {
+            plan,
+            records,
+            versions,
+            twin,
+        })
+    }
+}
+
 /// For a plan that puts clocks wrong: the result set of the same plan with right clocks, from a
 /// child of its own. None for other plans, and where the twin was not drained.
 fn twin_with_right_clocks(
     zygote: &Zygote,
     plan: &Plan,
     records: &[LoadRecord],
-    pipeline: &'static dyn PipelineUnderTest,
+    versions: &Versions,
     wall_time_max: Duration,
 ) -> Result<Option<Vec<Row>>, Error> {
     let Some(twin) = plan.with_right_clocks() else {
@@ -184,9 +211,9 @@ fn twin_with_right_clocks(
         output: None,
         wall_time_max,
     };
-    let records = records.to_vec();
+    let (records, versions) = (records.to_vec(), versions.clone());
     let ran = run_trapped(zygote, &options, move |out| {
-        if let Some(rows) = execution::results(twin, records, pipeline) {
+        if let Some(rows) = execution::results(twin, records, versions) {
             // The parent sees a torn line as no results, which is what it then has.
             let _ = write_line(out, RESULTS_LINE, &rows);
         }

@@ -2,19 +2,15 @@
 //!
 //! Target `probe` marks a code point that a sweep must reach; everything else is kind `log`.
 
-use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use whitewater_sim::trace::{self, Value};
 use whitewater_sim::world;
 
 use super::at_probe;
-
-/// The target of an event that is a probe; its field `name` says which.
-const PROBE: &str = "probe";
+use crate::tracing_fields::{Fields, PROBE};
 
 /// Receives every `tracing` event of the processes in the world. Spans are accepted and ignored:
 /// what matters to a history is what happened, and when.
@@ -69,48 +65,4 @@ impl Subscriber for TraceSubscriber {
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
-}
-
-/// One event's fields, its message apart.
-#[derive(Default)]
-struct Fields {
-    message: String,
-    others: Vec<(&'static str, Value)>,
-}
-
-impl Fields {
-    fn push(&mut self, field: &Field, value: Value) {
-        self.others.push((field.name(), value));
-    }
-}
-
-impl Visit for Fields {
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, value.into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message.push_str(value);
-        } else {
-            self.push(field, value.into());
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        if field.name() == "message" {
-            // Writing to a String can't fail.
-            let _ = write!(self.message, "{value:?}");
-        } else {
-            self.push(field, format!("{value:?}").into());
-        }
-    }
 }

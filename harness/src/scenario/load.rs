@@ -49,12 +49,18 @@ pub struct Load {
     /// Rows that no processor can read, sent in addition.
     #[serde(default = "none")]
     pub malformed: Range<Percent>,
+    /// How many of them come back to back, in one partition.
+    #[serde(default = "one")]
+    pub malformed_in_a_row: Range<u64>,
+    /// Records sent with one key, that of the first record, instead of their own.
+    #[serde(default = "none")]
+    pub hot_key: Range<Percent>,
 }
 
 impl Load {
     /// What can be done to records, by the name of the family, and to how many of them.
     #[must_use]
-    pub fn shares(&self) -> [(&'static str, Range<Percent>); 6] {
+    pub fn shares(&self) -> [(&'static str, Range<Percent>); 7] {
         [
             ("duplicates", self.duplicates),
             ("producer-sends-twice", self.producer_sends_twice),
@@ -62,6 +68,7 @@ impl Load {
             ("out-of-order", self.out_of_order),
             ("late", self.late),
             ("malformed", self.malformed),
+            ("hot-key", self.hot_key),
         ]
     }
 
@@ -76,6 +83,10 @@ impl Load {
 
 fn none() -> Range<Percent> {
     Range::fixed(Percent::default())
+}
+
+fn one() -> Range<u64> {
+    Range::fixed(1)
 }
 
 /// A kind of made-up records.

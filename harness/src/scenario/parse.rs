@@ -16,7 +16,7 @@ use super::error::Problem;
 use super::load::Load;
 use super::range::{Drawable, Range};
 use super::suggestion::{nearest, quoted_words};
-use super::{Cluster, Expect, FAULT_PROBE, FaultEntry, Scenario, Topic, Workers};
+use super::{Cluster, Expect, FAULT_PROBE, FaultEntry, Scenario, Topic, Workers, targets};
 use crate::fault::registry;
 use crate::fault::timing::Timing;
 
@@ -231,6 +231,20 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
         at(&["cluster", "brokers"]),
     )?;
     check_count(
+        "log dirs",
+        scenario.cluster.log_dirs,
+        1..=8,
+        at(&["cluster", "log_dirs"]),
+    )?;
+    if let Some(interval_ms) = scenario.cluster.log_retention_check_interval_ms {
+        check_count(
+            "milliseconds",
+            interval_ms,
+            1..=86_400_000,
+            at(&["cluster", "log_retention_check_interval_ms"]),
+        )?;
+    }
+    check_count(
         "workers",
         scenario.workers.count,
         1..=50,
@@ -251,10 +265,13 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
     for (name, topic) in &scenario.topics {
         let span = at(&["topics", name, "partitions"]);
         check_count("partitions", topic.partitions, 1..=1_000, span)?;
+        let span = at(&["topics", name, "replication_factor"]);
+        check_count("replicas", topic.replication_factor, 1..=5, span)?;
     }
     check_must_reach(scenario, &at(&["must_reach"]))?;
     check_expect(scenario, &at(&["expect", "only_with"]))?;
-    check_load(scenario, &at)
+    check_load(scenario, &at)?;
+    targets::check(scenario, places)
 }
 
 /// A probe that can't be reached is a mistake, not a sweep that proves nothing.

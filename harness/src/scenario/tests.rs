@@ -81,7 +81,7 @@ fn a_mistyped_key_gets_a_caret_and_the_near_word() {
        ·     ╰── did you mean `partitions`?
     10 │ 
        ╰────
-     help: known here: partitions, config
+     help: known here: partitions, replication_factor, config
     ");
 }
 
@@ -111,8 +111,8 @@ fn an_unknown_kind_of_fault_gets_the_near_one() {
        ·              ╰── did you mean `broker-kill`?
     31 │ target = "leader of trades-3"
        ╰────
-     help: one of kill, pause, power-loss, restart-loop, slow-cpu, member-churn, force-rebalance, broker-kill, network-cut, delay, lost-reply, load-burst, clock-skew, clock-drift, clock-jump, disk-
-           full, disk-error, fsync-error, fsync-slow, rewind-committed
+     help: one of kill, pause, power-loss, restart-loop, slow-cpu, member-churn, force-rebalance, partition-growth, broker-kill, broker-pause, broker-slow, network-cut, delay, loss, lost-reply, load-
+           burst, clock-skew, clock-drift, clock-jump, disk-full, disk-error, fsync-error, fsync-slow, rewind-committed, broker-disk-full, upgrade
     "#);
 }
 

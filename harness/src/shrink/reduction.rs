@@ -19,18 +19,42 @@ const PASSES: [Pass; 6] = [
     settings::plainer,
 ];
 
-/// The smallest plan that `judge` confirmed to fail, when no pass finds a smaller one or the judge
-/// was stopped. `failing` is known to fail; `data` is the folder of real data files.
-pub fn shrink(failing: Plan, judge: &mut dyn Judge, data: Option<&Path>) -> Plan {
-    let mut search = Search::new(failing, judge, data);
-    if leap::far(&mut search).is_err() {
-        return search.into_best();
+/// What shrinking came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smallest {
+    /// The smallest plan that was confirmed to fail; the one it began with if no smaller one was.
+    pub plan: Plan,
+    /// How many runs that took. Depends on the plan and the build alone unless the judge stopped.
+    pub runs: u64,
+}
+
+/// Tries smaller plans until no pass finds one that `judge` confirms to fail, or the judge was
+/// stopped, or `runs_max` runs are over. `failing` is known to fail; `data` is the folder of real
+/// data files.
+pub fn shrink(
+    failing: Plan,
+    judge: &mut dyn Judge,
+    data: Option<&Path>,
+    runs_max: Option<u64>,
+) -> Smallest {
+    let mut search = Search::new(failing, judge, data, runs_max.unwrap_or(u64::MAX));
+    // Whoever is stopped keeps what was found by then.
+    let _ = until_nothing_gets_smaller(&mut search);
+    Smallest {
+        plan: search.best().clone(),
+        runs: search.runs(),
     }
+}
+
+fn until_nothing_gets_smaller(search: &mut Search<'_>) -> Result<(), Stopped> {
+    leap::far(search)?;
     loop {
         let before = search.best().clone();
-        let stopped = PASSES.iter().any(|pass| pass(&mut search).is_err());
-        if stopped || *search.best() == before {
-            return search.into_best();
+        for pass in PASSES {
+            pass(search)?;
+        }
+        if *search.best() == before {
+            return Ok(());
         }
     }
 }
@@ -89,8 +113,8 @@ mod tests {
             stop_after,
             ahead,
         };
-        let smallest = shrink(plan.clone(), &mut rule, None);
-        (smallest, rule.confirmed)
+        let smallest = shrink(plan.clone(), &mut rule, None, None);
+        (smallest.plan, rule.confirmed)
     }
 
     fn plan(name: &str, seed: u64) -> Plan {
@@ -114,7 +138,7 @@ mod tests {
     fn a_moment_is_found_in_a_small_plan() {
         // In a big plan the moment moves with every change.
         let size = |plan: &Plan| plan.faults.len() as u64 + sent(plan).len() as u64 / 10;
-        let moment = |size: u64| 4_100 + 50 * (size - 5);
+        let moment = |size: u64| 8_100 + 50 * (size - 5);
         let fails = |plan: &Plan| {
             let size = size(plan);
             let hit = |at_ms| (moment(size)..moment(size) + 50).contains(&at_ms);
@@ -126,6 +150,32 @@ mod tests {
         let (small, _) = shrunk(&big, fails, 0, usize::MAX);
         assert_eq!(small.faults.len(), 1);
         assert!(sent(&small).len() <= 50);
+    }
+
+    #[test]
+    fn the_number_of_runs_is_a_bound_that_no_judge_changes() {
+        let big = plan("negative/commit-before-processing", 2);
+        let record = sent(&big)[500].clone();
+        let fails = |plan: &Plan| sent(plan).contains(&record);
+        let within = |runs_max, ahead| {
+            let mut rule = Rule {
+                fails,
+                confirmed: Vec::new(),
+                asked: 0,
+                stop_after: usize::MAX,
+                ahead,
+            };
+            shrink(big.clone(), &mut rule, None, runs_max)
+        };
+        let whole = within(None, 0);
+        assert_eq!(sent(&whole.plan), std::slice::from_ref(&record));
+        assert_eq!(within(Some(0), 0).plan, big);
+        for runs in [1, whole.runs / 2, whole.runs - 1] {
+            let some = within(Some(runs), 0);
+            assert_eq!(some.runs, runs);
+            assert_eq!(within(Some(runs), 5), some);
+        }
+        assert_eq!(within(Some(whole.runs), 3), whole);
     }
 
     /// A bug that needs one kill of a worker of two, and one record.
@@ -153,7 +203,7 @@ mod tests {
         assert_eq!(small.workers.len(), 2);
         assert_eq!(small.partitions("trades"), Some(1));
         assert_eq!(small.cluster.brokers, 1);
-        assert_eq!(sent(&small), [record]);
+        assert_eq!(sent(&small), std::slice::from_ref(&record));
         assert!(small.safety_ms <= 1_000);
         assert!(small.settings.is_empty());
         assert!(super::super::faults::shares(&small.load.disorder).is_empty());

@@ -31,16 +31,26 @@ pub struct Search<'s> {
     judge: &'s mut dyn Judge,
     refuted: BTreeSet<u128>,
     data: Option<&'s Path>,
+    runs: u64,
+    runs_max: u64,
 }
 
 impl<'s> Search<'s> {
-    /// Begins with a plan that is known to fail. `data` is the folder of real data files.
-    pub fn new(failing: Plan, judge: &'s mut dyn Judge, data: Option<&'s Path>) -> Self {
+    /// Begins with a plan that is known to fail, and stops after `runs_max` runs. `data` is the
+    /// folder of real data files.
+    pub fn new(
+        failing: Plan,
+        judge: &'s mut dyn Judge,
+        data: Option<&'s Path>,
+        runs_max: u64,
+    ) -> Self {
         Self {
             best: failing,
             judge,
             refuted: BTreeSet::new(),
             data,
+            runs: 0,
+            runs_max,
         }
     }
 
@@ -50,10 +60,11 @@ impl<'s> Search<'s> {
         &self.best
     }
 
-    /// Ends with the smallest plan that was confirmed to fail.
+    /// How many candidates it took to get here: each up to the first failing one of its list. What
+    /// the judge executed beyond, as several run at once, does not count.
     #[must_use]
-    pub fn into_best(self) -> Plan {
-        self.best
+    pub fn runs(&self) -> u64 {
+        self.runs
     }
 
     /// Indices of the records that the best plan sends; none if its data can't be read.
@@ -67,7 +78,7 @@ impl<'s> Search<'s> {
     /// Tries candidates in their order, and goes on with the first that fails. Which one that was.
     ///
     /// # Errors
-    /// The judge was stopped.
+    /// The judge was stopped, or all runs are used up.
     pub fn take_first(&mut self, candidates: Vec<Plan>) -> Result<Option<usize>, Stopped> {
         let plans = candidates.into_iter().map(Some).collect();
         self.take_first_possible(plans)
@@ -76,7 +87,7 @@ impl<'s> Search<'s> {
     /// The same, where some candidates are no possible plan.
     ///
     /// # Errors
-    /// The judge was stopped.
+    /// The judge was stopped, or all runs are used up.
     pub fn take_first_possible(
         &mut self,
         candidates: Vec<Option<Plan>>,
@@ -94,12 +105,16 @@ impl<'s> Search<'s> {
         if open.is_empty() {
             return Ok(None);
         }
+        let wanted = open.len() as u64;
+        open.truncate(usize::try_from(self.runs_max - self.runs).unwrap_or(usize::MAX));
         let plans: Vec<Plan> = open.iter().map(|(_, plan, _)| plan.clone()).collect();
         let found = self.judge.first_failing(&plans)?;
         let refuted = &open[..found.unwrap_or(open.len())];
         self.refuted.extend(refuted.iter().map(|(.., hash)| *hash));
+        self.runs += (refuted.len() + usize::from(found.is_some())) as u64;
         let Some(position) = found else {
-            return Ok(None);
+            let all = open.len() as u64 == wanted;
+            return if all { Ok(None) } else { Err(Stopped) };
         };
         let (index, plan, _) = open.swap_remove(position);
         self.best = plan;

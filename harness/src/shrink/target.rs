@@ -9,6 +9,9 @@ pub struct Target {
     kind: ViolationKind,
     /// A panic is told from others by its message: another one is another bug.
     panic_message: Option<String>,
+    /// A worker that ends by itself explains most other violations: where none did, a plan in which one
+    /// does (it refuses its settings, say) fails in another way.
+    workers_end: bool,
 }
 
 impl Target {
@@ -22,6 +25,7 @@ impl Target {
         Some(Self {
             kind: chosen.kind,
             panic_message: panic_message(chosen),
+            workers_end: workers_end(verdict),
         })
     }
 
@@ -31,13 +35,20 @@ impl Target {
         self.kind
     }
 
-    /// Whether a run failed in this way, whatever else it found.
+    /// Whether a run failed in this way, whatever else it found, unless that explains it.
     #[must_use]
     pub fn is_met_by(&self, verdict: &Verdict) -> bool {
-        verdict.outcome.violations().iter().any(|violation| {
+        let mut violations = verdict.outcome.violations().iter();
+        let is_found = violations.any(|violation| {
             violation.kind == self.kind && panic_message(violation) == self.panic_message
-        })
+        });
+        is_found && (self.workers_end || !workers_end(verdict))
     }
+}
+
+fn workers_end(verdict: &Verdict) -> bool {
+    let mut violations = verdict.outcome.violations().iter();
+    violations.any(|violation| violation.kind.checker() == CheckerName::Panic)
 }
 
 /// Numbers in a message (an index, a length) change with the data.
@@ -73,6 +84,17 @@ mod tests {
         assert!(!target.is_met_by(&verdict(&[(ViolationKind::Doubled, "IBM")])));
         assert!(!target.is_met_by(&verdict(&[])));
         assert!(!target.is_met_by(&Verdict::unknown("watchdog")));
+
+        let refused = verdict(&[
+            (ViolationKind::Lost, "IBM"),
+            (
+                ViolationKind::UnexpectedExit,
+                "session.timeout.ms is too long",
+            ),
+        ]);
+        assert!(!target.is_met_by(&refused));
+        let from_the_start = Target::of(&refused, None).expect("failed");
+        assert!(from_the_start.is_met_by(&lost) && from_the_start.is_met_by(&refused));
 
         let stuck = Target::of(&lost, Some(CheckerName::Liveness)).expect("failed");
         assert_eq!(stuck.kind(), ViolationKind::NotDrained);

@@ -1,10 +1,10 @@
-//! Fewer brokers and partitions.
+//! Fewer brokers, partitions and replicas.
 
 use super::names::drop_faults_of_the_absent;
 use super::search::{Search, Stopped};
 use crate::plan::Plan;
 
-/// Keeps as few partitions of each topic, and then as few brokers, as still fail.
+/// Keeps as few partitions and replicas of each topic, and then as few brokers, as still fail.
 ///
 /// # Errors
 /// The judge was stopped.
@@ -18,6 +18,14 @@ pub fn smaller(search: &mut Search<'_>) -> Result<(), Stopped> {
             smaller
         };
         search.take_first(fewer_than(partitions).map(with).collect())?;
+        let plan = search.best();
+        let replicas = plan.topics[topic].replication_factor;
+        let with = |count: u64| {
+            let mut smaller = plan.clone();
+            smaller.topics[topic].replication_factor = count;
+            smaller
+        };
+        search.take_first((1..replicas).map(with).collect())?;
     }
     let plan = search.best();
     let with = |count: u32| with_brokers(plan, count);
@@ -33,6 +41,9 @@ fn fewer_than(count: u32) -> impl Iterator<Item = u32> {
 fn with_brokers(plan: &Plan, count: u32) -> Plan {
     let mut smaller = plan.clone();
     smaller.cluster.brokers = count;
+    for topic in &mut smaller.topics {
+        topic.replication_factor = topic.replication_factor.min(u64::from(count));
+    }
     drop_faults_of_the_absent(&mut smaller);
     smaller
 }

@@ -29,6 +29,23 @@ pub(crate) fn generate(
     Ok(manifest)
 }
 
+/// Writes the manifest of a normal build to `folder`, and returns its path.
+pub(crate) fn generate_real(
+    scenarios: &Path,
+    simulator: &Path,
+    folder: &Path,
+) -> Result<PathBuf, SetupError> {
+    let mut manifest = own_manifest(scenarios, simulator)?;
+    // Whoever compiles a runner once does not debug the libraries.
+    let profile = &mut manifest["profile"]["dev"];
+    profile["debug"] = value("line-tables-only");
+    profile["package"]["*"]["opt-level"] = value(1);
+    profile["package"]["*"]["debug"] = value(false);
+    let path = folder.join("Cargo.toml");
+    write_if_changed(&path, &manifest.to_string())?;
+    Ok(path)
+}
+
 fn tokio_manifest(simulator: &Path, real_tokio: &Path) -> Result<String, SetupError> {
     let source = simulator.join("sim/tokio");
     let mut manifest = read(&source.join("Cargo.toml"))?;
@@ -44,7 +61,9 @@ fn tokio_manifest(simulator: &Path, real_tokio: &Path) -> Result<String, SetupEr
     Ok(manifest.to_string())
 }
 
-fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<String, SetupError> {
+/// The scenarios' own manifest with absolute paths, a workspace of its own and the runner as its
+/// only binary.
+fn own_manifest(scenarios: &Path, simulator: &Path) -> Result<DocumentMut, SetupError> {
     let mut manifest = read(&scenarios.join("Cargo.toml"))?;
     absolute_paths(&mut manifest, scenarios);
     if manifest.get("workspace").is_none() {
@@ -64,12 +83,17 @@ fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<S
     if scenarios.join("src/lib.rs").is_file() && manifest.get("lib").is_none() {
         manifest["lib"]["path"] = value(text(&scenarios.join("src/lib.rs")));
     }
-    let patches = &mut manifest["patch"]["crates-io"];
-    patches["tokio"] = path_entry(tokio);
-    patches["rdkafka"] = path_entry(&simulator.join("sim/rdkafka"));
     if names_no_path(&manifest, "whitewater") {
         manifest["patch"]["crates-io"]["whitewater"] = path_entry(&simulator.join("harness"));
     }
+    Ok(manifest)
+}
+
+fn runner_manifest(scenarios: &Path, simulator: &Path, tokio: &Path) -> Result<String, SetupError> {
+    let mut manifest = own_manifest(scenarios, simulator)?;
+    let patches = &mut manifest["patch"]["crates-io"];
+    patches["tokio"] = path_entry(tokio);
+    patches["rdkafka"] = path_entry(&simulator.join("sim/rdkafka"));
     let profile = &mut manifest["profile"]["sim"];
     profile["inherits"] = value("release");
     profile["debug"] = value("line-tables-only");
@@ -154,7 +178,8 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn read(path: &Path) -> Result<DocumentMut, SetupError> {
+/// A manifest, to be looked at or changed.
+pub(crate) fn read(path: &Path) -> Result<DocumentMut, SetupError> {
     let text = std::fs::read_to_string(path).map_err(|source| SetupError::Read {
         path: path.into(),
         source,

@@ -3,6 +3,7 @@
 
 pub(crate) mod lock;
 pub(crate) mod manifest;
+pub(crate) mod real_build;
 pub(crate) mod real_tokio;
 pub(crate) mod resolved_graph;
 pub(crate) mod rust_flags;

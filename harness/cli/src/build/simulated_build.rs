@@ -53,11 +53,14 @@ pub(crate) fn build(project: &Project, announce: impl FnOnce(&str)) -> Result<Ru
     let real_tokio = real_tokio::prepare(&own)?;
     let manifest = manifest::generate(
         &project.scenarios,
-        &simulator_sources(),
+        &simulator_sources(&project.scenarios)?,
         &real_tokio,
         &folder,
     )?;
-    seed_lock_file(project, &folder)?;
+    // All but those of the replaced crates.
+    seed_lock_file(project, &folder, |path, text| {
+        lock::without_replaced(path, &text)
+    })?;
     let graph = resolved_graph::resolve(&manifest, TRIPLE)?;
     announce(&graph.under_test.join(", "));
     let flags = rust_flags::encoded(&own_flags(&graph), &project.root, TRIPLE)?;
@@ -74,22 +77,32 @@ pub(crate) fn build(project: &Project, announce: impl FnOnce(&str)) -> Result<Ru
     Ok(Runner { path, identity })
 }
 
-/// The user's lock file, where there is one, gives every version but those of the replaced crates.
-///
-/// It is copied only when it changed, so that what cargo completed in the derived one stays.
-fn seed_lock_file(project: &Project, folder: &Path) -> Result<(), SetupError> {
+/// The user's lock file, where there is one.
+fn user_lock_file(project: &Project) -> Option<PathBuf> {
     let candidates = [
         project.scenarios.join("Cargo.lock"),
         project.root.join("Cargo.lock"),
     ];
-    let Some(path) = candidates.into_iter().find(|path| path.is_file()) else {
+    candidates.into_iter().find(|path| path.is_file())
+}
+
+/// The user's lock file, where there is one, gives the versions; `derive` makes of it the one for this
+/// build, given its path and text.
+///
+/// It is copied only when it changed, so that what cargo completed in the derived one stays.
+pub(super) fn seed_lock_file(
+    project: &Project,
+    folder: &Path,
+    derive: impl FnOnce(&Path, String) -> Result<String, SetupError>,
+) -> Result<(), SetupError> {
+    let Some(path) = user_lock_file(project) else {
         return Ok(());
     };
     let text = std::fs::read_to_string(&path).map_err(|source| SetupError::Read {
         path: path.clone(),
         source,
     })?;
-    let derived = lock::without_replaced(&path, &text)?;
+    let derived = derive(&path, text)?;
     let changed = manifest::write_if_changed(&folder.join("Cargo.lock.from-user"), &derived)?;
     let lock = folder.join("Cargo.lock");
     if changed || !lock.is_file() {
@@ -122,7 +135,8 @@ fn compile(
     flags: &str,
     checked: &[String],
 ) -> Result<PathBuf, SetupError> {
-    let mut child = Command::new(real_tokio::cargo())
+    let mut command = Command::new(real_tokio::cargo());
+    command
         .args([
             "build",
             "--profile",
@@ -131,23 +145,36 @@ fn compile(
             TRIPLE,
             "--bin",
             manifest::RUNNER,
-        ])
-        .args([
-            "--message-format",
-            "json-render-diagnostics",
             "--manifest-path",
         ])
         .arg(manifest)
         .arg("--target-dir")
         .arg(target)
         .args(checks_on(checked))
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags);
+    executable_of(
+        command,
+        "build (of the simulated build)",
+        "its words are above; what the simulated tokio and rdkafka don't offer is listed in sim/tokio/README.md and \
+         sim/rdkafka/README.md",
+    )
+}
+
+/// Runs a build, and gives the runner's path.
+pub(super) fn executable_of(
+    mut command: Command,
+    what: &'static str,
+    hint: &str,
+) -> Result<PathBuf, SetupError> {
+    let spawn = |source| SetupError::Spawn {
+        program: "cargo".into(),
+        source,
+    };
+    let mut child = command
+        .args(["--message-format", "json-render-diagnostics"])
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|source| SetupError::Spawn {
-            program: "cargo".into(),
-            source,
-        })?;
+        .map_err(spawn)?;
     let output = child.stdout.take().map(std::io::BufReader::new);
     let mut executable = None;
     for message in output.into_iter().flat_map(Message::parse_stream).flatten() {
@@ -159,19 +186,13 @@ fn compile(
                 .map(cargo_metadata::camino::Utf8PathBuf::into_std_path_buf);
         }
     }
-    let status = child.wait().map_err(|source| SetupError::Spawn {
-        program: "cargo".into(),
-        source,
-    })?;
+    let status = child.wait().map_err(spawn)?;
     let failed = |hint: &str| SetupError::Cargo {
-        what: "build (of the simulated build)",
+        what,
         hint: hint.into(),
     };
     if !status.success() {
-        return Err(failed(
-            "its words are above; what the simulated tokio and rdkafka don't offer is listed in sim/tokio/README.md and \
-             sim/rdkafka/README.md",
-        ));
+        return Err(failed(hint));
     }
     executable.ok_or_else(|| failed("cargo named no executable"))
 }

@@ -12,6 +12,7 @@ use whitewater::verdict::Verdict;
 
 use crate::cli::ReplayOptions;
 use crate::console;
+use crate::debug_run::DebugRun;
 use crate::exit_code::ExitCode;
 use crate::failure::OUTPUT;
 use crate::interrupt;
@@ -57,7 +58,6 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
             return Err(SetupError::Other { message }.into());
         }
     };
-    let mut pool = session::start(project, &runner, 1, false)?;
     let folder = project.own_folder().join("replay");
     std::fs::create_dir_all(&folder).map_err(|source| SetupError::Write {
         path: folder.clone(),
@@ -68,10 +68,19 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
         .clone()
         .map(absolute)
         .unwrap_or_else(|| folder.join("trace.jsonl"));
-    let answer = pool.run_kept(&plan, Some(trace.clone()), Some(folder.join(OUTPUT)));
-    let replayed = match answer {
-        Answer::Verdict(verdict) => *verdict,
-        Answer::Refused(why) | Answer::Died(why) => Verdict::unknown(why),
+    let debug = options.debug.then_some(DebugRun {
+        runner: &runner.path,
+        folder: &folder,
+    });
+    let replayed = match &debug {
+        Some(debug) => debug.run(&plan, project.data.as_deref(), &trace)?,
+        None => {
+            let mut pool = session::start(project, &runner, 1, false)?;
+            match pool.run_kept(&plan, Some(trace.clone()), Some(folder.join(OUTPUT))) {
+                Answer::Verdict(verdict) => *verdict,
+                Answer::Refused(why) | Answer::Died(why) => Verdict::unknown(why),
+            }
+        }
     };
     let text = std::fs::read_to_string(&trace).unwrap_or_default();
     let events = whitewater::trace::parse_lines(&text).map_err(|error| SetupError::Other {
@@ -79,6 +88,9 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     })?;
     let saved_hash = found.map(|found| found.trace_hash);
     tell(&plan, &events, &filter, &replayed, saved_hash.as_deref());
+    if let Some(debug) = debug {
+        console::status("Debug", &debug.command());
+    }
     Ok(outcome::exit_code(&replayed))
 }
 

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use whitewater::report::summary::Summary;
 
+use crate::build::simulated_build::Runner;
 use crate::cli::RunOptions;
+use crate::command::real;
 use crate::exit_code::ExitCode;
 use crate::gate::known_failures::KnownFailures;
 use crate::gate::regressions::{self, Regression};
@@ -15,11 +17,24 @@ use crate::project::Project;
 use crate::reporter::broadcast::Reporter;
 use crate::reporter::sink::{Begin, End, Sink};
 use crate::session::{self, SessionError};
+use crate::setup_error::SetupError;
 use crate::sweep_run::SweepRun;
 
 /// Runs what the options name. The exit code is the worst of what ended.
 pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, SessionError> {
+    if options.real {
+        return real::run(project, options);
+    }
     interrupt::listen()?;
+    run_with(project, options, || session::build(project))
+}
+
+/// What is wrong with the project is said before it is built.
+fn run_with(
+    project: &Project,
+    options: &RunOptions,
+    build: impl FnOnce() -> Result<Runner, SetupError>,
+) -> Result<ExitCode, SessionError> {
     let (names, only_regressions) = scenario_words(&options.names);
     let scenarios = if only_regressions {
         Vec::new()
@@ -32,7 +47,7 @@ pub(crate) fn run(project: &Project, options: &RunOptions) -> Result<ExitCode, S
         session::require_data(project, &scenarios)?;
     }
     let mut reporter = Reporter::new(&options.report)?;
-    let runner = session::build(project)?;
+    let runner = build()?;
     let commit = runner.identity.commit.as_deref();
     let variable = |name: &str| std::env::var(name).ok();
     let seeds = Seeds::choose(options, commit, &variable)?;
@@ -131,3 +146,7 @@ fn jobs_for(jobs: usize, seeds: &Seeds, regressions: usize) -> usize {
     });
     jobs.min(seeds.max(regressions)).max(1)
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

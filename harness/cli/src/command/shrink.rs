@@ -17,7 +17,7 @@ use crate::project::Project;
 use crate::saved_file;
 use crate::session::{self, SessionError};
 use crate::setup_error::SetupError;
-use crate::shrinking;
+use crate::shrinking::{self, Budget};
 
 /// Runs the plan to see how it fails, shrinks it, and saves the smallest one beside it.
 pub(crate) fn shrink(project: &Project, options: &ShrinkOptions) -> Result<ExitCode, SessionError> {
@@ -42,7 +42,10 @@ pub(crate) fn shrink(project: &Project, options: &ShrinkOptions) -> Result<ExitC
     // The candidates' histories are this build's.
     session::sign(&mut whole.plan, &runner.identity);
 
-    let budget = options.budget.map(Duration::from_secs);
+    let budget = Budget {
+        time: options.budget.map(Duration::from_secs),
+        runs: options.runs,
+    };
     let shrunk = shrinking::shrink(&mut pool, &whole, &target, budget)?;
     let Some(shrunk) = shrunk else {
         console::status("Shrunk", "no smaller plan fails in this way");

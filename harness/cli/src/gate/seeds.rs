@@ -7,6 +7,9 @@ use crate::setup_error::SetupError;
 /// Seeds of a run, unless the options say otherwise.
 const DEFAULT_COUNT: u64 = 100;
 
+/// The same where real time passes.
+const DEFAULT_COUNT_REAL: u64 = 1;
+
 /// The seeds of every scenario, in the order in which they are begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seeds {
@@ -44,7 +47,11 @@ impl Seeds {
         }
         let unbounded = options.time_budget.is_some();
         let count = options.seeds.or(count);
-        let default = if unbounded { None } else { Some(DEFAULT_COUNT) };
+        let default = match (unbounded, options.real) {
+            (true, _) => None,
+            (false, true) => Some(DEFAULT_COUNT_REAL),
+            (false, false) => Some(DEFAULT_COUNT),
+        };
         if options.seed_from_commit {
             return Ok(seeds(seed_of_commit(commit)?, count.or(default)));
         }

@@ -23,11 +23,18 @@ pub(crate) struct Reporter {
 impl Reporter {
     /// As the options and the environment ask for.
     pub(crate) fn new(options: &ReportOptions) -> Result<Self, SetupError> {
+        let mut reporter = Self::for_programs(options)?;
+        if !options.json {
+            reporter.sinks.insert(0, Box::new(Terminal::new()));
+        }
+        Ok(reporter)
+    }
+
+    /// The same without lines for people: whoever asks writes those.
+    pub(crate) fn for_programs(options: &ReportOptions) -> Result<Self, SetupError> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if options.json {
             sinks.push(Box::new(JsonLines::to_stdout()));
-        } else {
-            sinks.push(Box::new(Terminal::new()));
         }
         let unwritable = |path: &Path, source| SetupError::Write {
             path: path.into(),

@@ -23,6 +23,8 @@ struct Sent<'o> {
     acknowledged: Vec<Option<&'o Event>>,
     /// The batches: first offset, and the one after the last.
     batches: Vec<(i64, i64)>,
+    /// Up to where a partition with several replicas is committed; none while nothing is told of it.
+    high_watermark: Option<i64>,
     /// A producer sent records again whose outcome it did not know.
     retried: bool,
 }
@@ -44,7 +46,20 @@ impl<'o> Sends<'o> {
     ) {
         match *step {
             Step::Loaded { place, id } => self.acknowledge(partitions, event, place, id),
-            Step::Append { first, records } => self.append(partitions, event, first, records),
+            Step::Append {
+                first,
+                records,
+                committed,
+            } => {
+                if !committed {
+                    let of = self.partitions.of(first.partition);
+                    of.high_watermark.get_or_insert(0);
+                }
+                self.append(partitions, event, first, records);
+            }
+            Step::HighWatermark(place) => {
+                self.partitions.of(place.partition).high_watermark = Some(place.offset);
+            }
             Step::ProduceRetry { partition } => self.partitions.of(partition).retried = true,
             _ => {}
         }
@@ -91,7 +106,16 @@ impl<'o> Sends<'o> {
         first: Place,
         records: i64,
     ) {
-        let batches = &mut self.partitions.of(first.partition).batches;
+        let of = self.partitions.of(first.partition);
+        let batches = &mut of.batches;
+        if of
+            .high_watermark
+            .is_some_and(|high_watermark| first.offset >= high_watermark)
+        {
+            // A new leader may lack what was not committed, and gives its offsets again.
+            let kept = batches.partition_point(|(_, end)| *end <= first.offset);
+            batches.truncate(kept);
+        }
         let end = batches.last().map_or(first.offset, |(_, end)| *end);
         if first.offset < end {
             let name = partitions.name(first.partition);

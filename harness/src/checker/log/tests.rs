@@ -137,6 +137,36 @@ fn rebalances_with_redelivery_are_silent() {
     assert_eq!(told(&rebalanced_run()), "");
 }
 
+/// Marks what consumers fetch as fetched by those who assign partitions themselves.
+fn by_hand(run: &mut Observation) {
+    for event in &mut run.trace {
+        if matches!(&*event.kind, "deliver" | "fetch_start") {
+            event.fields.set("by_hand", true.into());
+        }
+    }
+}
+
+#[test]
+fn a_pipeline_without_a_group_is_judged_by_what_it_assigns_itself() {
+    let mut run = loaded_run(3);
+    fetch(&mut run, "worker-1", 0, 0, &[0, 1, 2]);
+    fetch(&mut run, "worker-2", 1, 0, &[0, 1, 2]);
+    by_hand(&mut run);
+    assert_eq!(told(&run), "");
+    never_delivered(&mut run, 1, 2);
+    assert_eq!(kinds(&run), [ViolationKind::Unseen]);
+}
+
+#[test]
+fn a_look_on_the_side_of_a_group_is_no_delivery() {
+    let mut run = loaded_run(3);
+    fetch(&mut run, "worker-1", 0, 0, &[0, 1, 2]);
+    fetch(&mut run, "worker-1", 1, 0, &[0, 1, 2]);
+    by_hand(&mut run);
+    own(&mut run, "worker-1", "assigned", "trades-0,trades-1", 1);
+    assert_eq!(kinds(&run), [ViolationKind::Unseen]);
+}
+
 #[test]
 fn lost_write() {
     let mut run = rebalanced_run();
@@ -195,6 +225,34 @@ fn inconsistent_offsets() {
     inconsistent-offsets: broker-1 appended to trades-0 at 4, where its log had come to 6
       the log gave trades-0@4 twice
     ");
+}
+
+#[test]
+fn a_new_leader_gives_only_offsets_again_that_were_not_committed() {
+    let high_watermark = |at_ms, offset: i64| {
+        let mut event = append(at_ms, 0, offset, 0);
+        event.kind = "high_watermark".into();
+        event.fields.set("offset", offset.into());
+        event
+    };
+    let mut run = rebalanced_run();
+    let uncommitted = |at_ms, offset| {
+        let mut event = append(at_ms, 0, offset, 1);
+        event.fields.set("committed", false.into());
+        event
+    };
+    run.trace.push(high_watermark(200.0, 6));
+    run.trace.push(uncommitted(201.0, 6));
+    run.trace.push(uncommitted(202.0, 6));
+    let lost_retries: Vec<_> = told(&run).lines().map(str::to_owned).collect();
+    assert!(
+        lost_retries
+            .iter()
+            .all(|line| !line.contains("inconsistent")),
+        "{lost_retries:?}"
+    );
+    run.trace.push(uncommitted(203.0, 5));
+    assert!(told(&run).contains("appended to trades-0 at 5, where its log had come to 7"));
 }
 
 #[test]
