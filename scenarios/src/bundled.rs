@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use whitewater::pipeline_under_test::{
-    Accounting, BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition, Row,
+    Accounting, BoxError, Context, Gap, InputRecord, PipelineUnderTest, RecordPosition, Row,
 };
 use whitewater_pipeline::config::Config;
+use whitewater_pipeline::field_path::FieldPath;
 use whitewater_pipeline::sqlite::Reader;
 use whitewater_pipeline::worker;
 
@@ -19,6 +20,8 @@ use crate::oracle::{self, Column};
 pub struct Bundled {
     /// The configuration, but for what a run decides.
     pub configuration: &'static str,
+    /// Another version of its processor, and the path of the field that this one adds.
+    pub upgraded: Option<(&'static str, &'static str)>,
     /// The path of the message id.
     pub id: &'static str,
     /// The oracle's columns.
@@ -28,6 +31,7 @@ pub struct Bundled {
 /// Trades of the generator and of the US exchanges.
 pub const TRADES: Bundled = Bundled {
     configuration: include_str!("../../pipeline/examples/us-equity-trades.toml"),
+    upgraded: None,
     id: "id",
     columns: &[
         ("symbol", Column::Text("symbol")),
@@ -38,13 +42,30 @@ pub const TRADES: Bundled = Bundled {
     ],
 };
 
+/// The same trades by the processor's next version, in a result set of its own.
+pub const TRADES_2: Bundled = Bundled {
+    upgraded: Some(("trades@2", "exchange")),
+    columns: &[
+        ("symbol", Column::Text("symbol")),
+        ("price", Column::Decimal("price")),
+        ("quantity", Column::Decimal("quantity")),
+        ("notional", Column::Product("price", "quantity")),
+        ("event_time", Column::Time("time")),
+        ("exchange", Column::Text("exchange")),
+    ],
+    ..TRADES
+};
+
 /// Trades of Binance, whose prices are JSON numbers.
-pub const TRADES_BINANCE: Bundled =
-    Bundled { configuration: include_str!("../../pipeline/examples/binance-trades.toml"), ..TRADES };
+pub const TRADES_BINANCE: Bundled = Bundled {
+    configuration: include_str!("../../pipeline/examples/binance-trades.toml"),
+    ..TRADES
+};
 
 /// Purchases of the generator and of the CDNOW file.
 pub const ACTIVITY: Bundled = Bundled {
     configuration: include_str!("../../pipeline/examples/cdnow-purchases.toml"),
+    upgraded: None,
     id: "id",
     columns: &[
         ("user", Column::Text("user")),
@@ -58,6 +79,7 @@ pub const ACTIVITY: Bundled = Bundled {
 /// Public events of GitHub: nested fields, no value.
 pub const ACTIVITY_GITHUB: Bundled = Bundled {
     configuration: include_str!("../../pipeline/examples/github-events.toml"),
+    upgraded: None,
     id: "id",
     columns: &[
         ("user", Column::Text("actor.login")),
@@ -72,6 +94,12 @@ impl Bundled {
     fn configure(&self, context: &Context) -> Result<Config, BoxError> {
         let mut config = Config::from_toml("the bundled configuration", self.configuration)
             .map_err(|error| format!("{error:?}"))?;
+        if let Some((processor, field)) = self.upgraded {
+            config.processor = processor.to_owned();
+            config
+                .fields
+                .insert(field.to_owned(), FieldPath::dotted(field)?);
+        }
         config.brokers.clone_from(&context.brokers);
         config.topics.clone_from(&context.topics);
         config.group.clone_from(&context.group);
@@ -82,12 +110,20 @@ impl Bundled {
                 "records_max" => config.batch.records_max = value.parse()?,
                 "linger_ms" => config.batch.linger = Duration::from_millis(value.parse()?),
                 "drain_ms" => config.limits.drain = Duration::from_millis(value.parse()?),
+                "sink_wait_ms_max" => {
+                    config.limits.sink_wait = Duration::from_millis(value.parse()?)
+                }
                 "lag_ms_max" => config.limits.lag = Duration::from_millis(value.parse()?),
-                "lag_interval_ms" => config.limits.lag_interval = Duration::from_millis(value.parse()?),
+                "lag_interval_ms" => {
+                    config.limits.lag_interval = Duration::from_millis(value.parse()?)
+                }
+                "seen_horizon_ms" => config.seen_horizon = Duration::from_millis(value.parse()?),
                 kafka if kafka.contains('.') => {
                     config.kafka.insert(kafka.to_owned(), value.clone());
                 }
-                unknown => return Err(format!("the bundled pipeline has no setting `{unknown}`").into()),
+                unknown => {
+                    return Err(format!("the bundled pipeline has no setting `{unknown}`").into());
+                }
             }
         }
         Ok(config)
@@ -127,7 +163,11 @@ impl PipelineUnderTest for Bundled {
                 partition: row.source.partition,
                 offset: row.offset,
             };
-            Row { id: row.id, columns, source: Some(source) }
+            Row {
+                id: row.id,
+                columns,
+                source: Some(source),
+            }
         };
         Ok(rows.into_iter().map(as_row).collect())
     }
@@ -158,6 +198,16 @@ impl PipelineUnderTest for Bundled {
         };
         let positions = self.reader(context)?.positions()?;
         Ok(Some(positions.into_iter().filter_map(position).collect()))
+    }
+
+    fn gaps(&self, context: &Context) -> Result<Vec<Gap>, BoxError> {
+        let gap = |gap: whitewater_pipeline::sqlite::Gap| Gap {
+            topic: gap.partition.topic,
+            partition: gap.partition.partition,
+            from: gap.from_offset,
+            to: gap.to_offset,
+        };
+        Ok(self.reader(context)?.gaps()?.into_iter().map(gap).collect())
     }
 
     fn quarantined(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {

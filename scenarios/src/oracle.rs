@@ -44,7 +44,11 @@ fn row(payload: &[u8], id: &str, columns: &[(&str, Column)]) -> Option<Row> {
             values.insert((*name).to_owned(), value);
         }
     }
-    Some(Row { id, columns: values, source: None })
+    Some(Row {
+        id,
+        columns: values,
+        source: None,
+    })
 }
 
 /// The outer option: whether the record can be processed; the inner one: whether it is null.
@@ -54,7 +58,10 @@ fn value(event: &Object<'_>, column: Column) -> Option<Option<String>> {
         Column::Text(path) => Some(scalar(event, path)?),
         Column::Decimal(path) => Some(Number::read(&scalar(event, path)?)?.show()),
         Column::Product(a, b) => {
-            let (a, b) = (Number::read(&scalar(event, a)?)?, Number::read(&scalar(event, b)?)?);
+            let (a, b) = (
+                Number::read(&scalar(event, a)?)?,
+                Number::read(&scalar(event, b)?)?,
+            );
             Some(a.times(b)?.show())
         }
         Column::Time(path) => {
@@ -69,7 +76,9 @@ type Object<'a> = BTreeMap<String, &'a RawValue>;
 
 /// The text of a string or a number at a path like `actor.login`.
 fn scalar(event: &Object<'_>, path: &str) -> Option<String> {
-    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let (name, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(name, rest)| (name, Some(rest)));
     let text = event.get(name)?.get();
     if let Some(rest) = rest {
         return scalar(&serde_json::from_str(text).ok()?, rest);
@@ -77,7 +86,8 @@ fn scalar(event: &Object<'_>, path: &str) -> Option<String> {
     if text.starts_with('"') {
         serde_json::from_str(text).ok()
     } else {
-        text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then(|| text.to_owned())
+        text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            .then(|| text.to_owned())
     }
 }
 
@@ -99,12 +109,22 @@ impl Number {
             digits = digits.checked_mul(10)?;
             places += 1;
         }
-        Self { digits, places: places.unsigned_abs() }.shortest().fitting()
+        Self {
+            digits,
+            places: places.unsigned_abs(),
+        }
+        .shortest()
+        .fitting()
     }
 
     fn times(self, other: Self) -> Option<Self> {
         let digits = self.digits.checked_mul(other.digits)?;
-        Self { digits, places: self.places + other.places }.shortest().fitting()
+        Self {
+            digits,
+            places: self.places + other.places,
+        }
+        .shortest()
+        .fitting()
     }
 
     fn shortest(mut self) -> Self {
@@ -123,9 +143,17 @@ impl Number {
     fn show(self) -> String {
         let sign = if self.digits < 0 { "-" } else { "" };
         let places = self.places as usize;
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = places + 1);
+        let digits = format!(
+            "{:0>width$}",
+            self.digits.unsigned_abs(),
+            width = places + 1
+        );
         let (whole, fraction) = digits.split_at(digits.len() - places);
-        if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+        if places == 0 {
+            format!("{sign}{whole}")
+        } else {
+            format!("{sign}{whole}.{fraction}")
+        }
     }
 }
 
@@ -142,15 +170,23 @@ mod tests {
         assert_eq!(show("2e-06").as_deref(), Some("0.000002"));
         assert_eq!(show("1.5e3").as_deref(), Some("1500"));
         assert_eq!(show("99999999999999999999999999999999999999.5"), None);
-        let product = Number::read("39432.48").and_then(|a| a.times(Number::read("0.000263")?)).map(Number::show);
+        let product = Number::read("39432.48")
+            .and_then(|a| a.times(Number::read("0.000263")?))
+            .map(Number::show);
         assert_eq!(product.as_deref(), Some("10.37074224"));
     }
 
     #[test]
     fn a_nested_field_is_found_by_its_path() {
         let scalar = |text, path| scalar(&serde_json::from_str(text).expect("an object"), path);
-        assert_eq!(scalar(r#"{"actor":{"login":"a\"b"}}"#, "actor.login").as_deref(), Some("a\"b"));
+        assert_eq!(
+            scalar(r#"{"actor":{"login":"a\"b"}}"#, "actor.login").as_deref(),
+            Some("a\"b")
+        );
         assert_eq!(scalar(r#"{"actor":{"login":null}}"#, "actor.login"), None);
-        assert_eq!(scalar(r#"{"price":0.10}"#, "price").as_deref(), Some("0.10"));
+        assert_eq!(
+            scalar(r#"{"price":0.10}"#, "price").as_deref(),
+            Some("0.10")
+        );
     }
 }

@@ -42,7 +42,10 @@ pub async fn run(context: Context) -> Result<(), BoxError> {
                 continue;
             }
         };
-        let sent = message.timestamp().to_millis().and_then(DateTime::from_timestamp_millis);
+        let sent = message
+            .timestamp()
+            .to_millis()
+            .and_then(DateTime::from_timestamp_millis);
         let is_old = sent.is_some_and(|sent| Utc::now() - sent > AGE_MAX);
         if !is_old && let Some(trade) = message.payload().and_then(Trade::parse) {
             database.execute(

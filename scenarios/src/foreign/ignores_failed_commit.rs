@@ -68,7 +68,15 @@ fn store(database: &mut Connection, batch: &[Positioned]) -> rusqlite::Result<()
     for (trade, topic, partition, offset) in batch {
         transaction.execute(
             "INSERT OR IGNORE INTO trades VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![trade.id, trade.symbol, trade.price, trade.quantity, topic, partition, offset],
+            params![
+                trade.id,
+                trade.symbol,
+                trade.price,
+                trade.quantity,
+                topic,
+                partition,
+                offset
+            ],
         )?;
     }
     transaction.commit()

@@ -40,8 +40,11 @@ pub async fn run(context: Context) -> Result<(), BoxError> {
         if let Some(trade) = message.payload().and_then(Trade::parse) {
             if message.offset() % 5 == 0 {
                 let look_up = Connection::open(&context.sink)?;
-                let known: i64 =
-                    look_up.query_row("SELECT count(*) FROM trades WHERE symbol = ?1", [&trade.symbol], |row| row.get(0))?;
+                let known: i64 = look_up.query_row(
+                    "SELECT count(*) FROM trades WHERE symbol = ?1",
+                    [&trade.symbol],
+                    |row| row.get(0),
+                )?;
                 println!("{} trades of {} so far", known, trade.symbol);
                 idle.push(look_up);
             }

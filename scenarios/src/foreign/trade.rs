@@ -23,6 +23,11 @@ impl Trade {
             _ => None,
         };
         let number = |name: &str| text(name).filter(|text| text.parse::<f64>().is_ok());
-        Some(Self { id: text("id")?, symbol: text("symbol")?, price: number("price")?, quantity: number("quantity")? })
+        Some(Self {
+            id: text("id")?,
+            symbol: text("symbol")?,
+            price: number("price")?,
+            quantity: number("quantity")?,
+        })
     }
 }

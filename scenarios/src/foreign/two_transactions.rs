@@ -92,7 +92,10 @@ fn save_position(database: &Connection, message: &OwnedMessage) -> Result<(), Bo
 }
 
 /// Writes the rows in one transaction; the offset after the last one of each partition.
-fn write(database: &mut Connection, rows: &mut Vec<OwnedMessage>) -> Result<BTreeMap<(String, i32), i64>, BoxError> {
+fn write(
+    database: &mut Connection,
+    rows: &mut Vec<OwnedMessage>,
+) -> Result<BTreeMap<(String, i32), i64>, BoxError> {
     let mut next = BTreeMap::new();
     let transaction = database.transaction()?;
     for message in rows.drain(..) {
@@ -110,7 +113,10 @@ fn write(database: &mut Connection, rows: &mut Vec<OwnedMessage>) -> Result<BTre
                 ],
             )?;
         }
-        next.insert((message.topic().to_owned(), message.partition()), message.offset() + 1);
+        next.insert(
+            (message.topic().to_owned(), message.partition()),
+            message.offset() + 1,
+        );
     }
     transaction.commit()?;
     Ok(next)
@@ -136,7 +142,11 @@ pub fn next_offsets(context: &Context) -> Result<Vec<RecordPosition>, BoxError> 
     let database = Connection::open(&context.sink)?;
     let mut statement = database.prepare("SELECT topic, partition, next_offset FROM positions")?;
     let positions = statement.query_map([], |row| {
-        Ok(RecordPosition { topic: row.get(0)?, partition: row.get(1)?, offset: row.get(2)? })
+        Ok(RecordPosition {
+            topic: row.get(0)?,
+            partition: row.get(1)?,
+            offset: row.get(2)?,
+        })
     })?;
     Ok(positions.collect::<Result<_, _>>()?)
 }

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use rusqlite::{Connection, OpenFlags};
-use whitewater::pipeline_under_test::{BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition, Row};
+use whitewater::pipeline_under_test::{
+    BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition, Row,
+};
 
 use super::trade::Trade;
 
@@ -22,13 +24,23 @@ where
     }
 
     fn results(&self, context: &Context) -> Result<Vec<Row>, BoxError> {
-        let database = Connection::open_with_flags(&context.sink, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let database =
+            Connection::open_with_flags(&context.sink, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut statement = database.prepare(
             "SELECT id, symbol, price, quantity, topic, partition, offset FROM trades ORDER BY rowid",
         )?;
         let rows = statement.query_map([], |row| {
-            let trade = Trade { id: row.get(0)?, symbol: row.get(1)?, price: row.get(2)?, quantity: row.get(3)? };
-            let source = RecordPosition { topic: row.get(4)?, partition: row.get(5)?, offset: row.get(6)? };
+            let trade = Trade {
+                id: row.get(0)?,
+                symbol: row.get(1)?,
+                price: row.get(2)?,
+                quantity: row.get(3)?,
+            };
+            let source = RecordPosition {
+                topic: row.get(4)?,
+                partition: row.get(5)?,
+                offset: row.get(6)?,
+            };
             Ok(as_row(trade, Some(source)))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -36,8 +48,12 @@ where
 
     fn expected(&self, records: &[InputRecord]) -> Vec<Row> {
         let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-        for trade in records.iter().filter_map(|record| Trade::parse(&record.payload)) {
-            rows.entry(trade.id.clone()).or_insert_with(|| as_row(trade, None));
+        for trade in records
+            .iter()
+            .filter_map(|record| Trade::parse(&record.payload))
+        {
+            rows.entry(trade.id.clone())
+                .or_insert_with(|| as_row(trade, None));
         }
         rows.into_values().collect()
     }
@@ -71,6 +87,14 @@ where
 }
 
 fn as_row(trade: Trade, source: Option<RecordPosition>) -> Row {
-    let columns = [("symbol", trade.symbol), ("price", trade.price), ("quantity", trade.quantity)];
-    Row { id: trade.id, columns: columns.map(|(name, text)| (name.to_owned(), text)).into(), source }
+    let columns = [
+        ("symbol", trade.symbol),
+        ("price", trade.price),
+        ("quantity", trade.quantity),
+    ];
+    Row {
+        id: trade.id,
+        columns: columns.map(|(name, text)| (name.to_owned(), text)).into(),
+        source,
+    }
 }

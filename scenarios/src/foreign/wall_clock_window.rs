@@ -45,7 +45,10 @@ pub async fn run(context: Context) -> Result<(), BoxError> {
         if let Some(trade) = message.payload().and_then(Trade::parse) {
             // Both tables in one transaction: a crash can't part them.
             let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute("DELETE FROM seen WHERE at_s < unixepoch('now') - ?1", [WINDOW_S])?;
+            transaction.execute(
+                "DELETE FROM seen WHERE at_s < unixepoch('now') - ?1",
+                [WINDOW_S],
+            )?;
             let is_new = transaction.execute(
                 "INSERT INTO seen VALUES (?1, unixepoch('now')) ON CONFLICT DO NOTHING",
                 [&trade.id],

@@ -31,7 +31,10 @@ impl ClientContext for Ownership {}
 impl ConsumerContext for Ownership {
     fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let named = |list: &TopicPartitionList| {
-            list.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect::<Vec<_>>()
+            list.elements()
+                .iter()
+                .map(|element| (element.topic().to_owned(), element.partition()))
+                .collect::<Vec<_>>()
         };
         let mut assignments = self.0.lock().expect("no holder panics");
         match rebalance {
@@ -58,14 +61,22 @@ pub async fn run(context: Context) -> Result<(), BoxError> {
     let mut tokens: BTreeMap<Partition, i64> = BTreeMap::new();
 
     loop {
-        let polled = consumer.poll(Duration::from_millis(100)).map(|polled| polled.map(|message| message.detach()));
-        let Assignments { gained, gone } = std::mem::take(&mut *assignments.lock().expect("no holder panics"));
+        let polled = consumer
+            .poll(Duration::from_millis(100))
+            .map(|polled| polled.map(|message| message.detach()));
+        let Assignments { gained, gone } =
+            std::mem::take(&mut *assignments.lock().expect("no holder panics"));
         for partition in gone {
             tokens.remove(&partition);
         }
         for partition in gained {
             let (token, next_offset) = claim(&mut database, &partition)?;
-            if let Err(error) = consumer.seek(&partition.0, partition.1, Offset::Offset(next_offset), Duration::from_secs(5)) {
+            if let Err(error) = consumer.seek(
+                &partition.0,
+                partition.1,
+                Offset::Offset(next_offset),
+                Duration::from_secs(5),
+            ) {
                 eprintln!("seek {partition:?}: {error}");
             }
             tokens.insert(partition, token);
@@ -79,15 +90,27 @@ pub async fn run(context: Context) -> Result<(), BoxError> {
             None => continue,
         };
         let partition = (message.topic().to_owned(), message.partition());
-        let Some(&token) = tokens.get(&partition) else { continue };
-        if !store(&mut database, &partition, token, message.offset(), message.payload())? {
+        let Some(&token) = tokens.get(&partition) else {
+            continue;
+        };
+        if !store(
+            &mut database,
+            &partition,
+            token,
+            message.offset(),
+            message.payload(),
+        )? {
             eprintln!("{partition:?}: fenced, another worker owns it now");
             tokens.remove(&partition);
             continue;
         }
         // For the lag that monitoring shows; where to start is the sink's word.
         let mut next = TopicPartitionList::new();
-        next.add_partition_offset(&partition.0, partition.1, Offset::Offset(message.offset() + 1))?;
+        next.add_partition_offset(
+            &partition.0,
+            partition.1,
+            Offset::Offset(message.offset() + 1),
+        )?;
         consumer.commit(&next, CommitMode::Async)?;
     }
 }
@@ -140,7 +163,9 @@ fn store(
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .optional()?;
-    let Some((current, next_offset)) = held else { return Ok(false) };
+    let Some((current, next_offset)) = held else {
+        return Ok(false);
+    };
     if current != token {
         return Ok(false);
     }
@@ -148,7 +173,15 @@ fn store(
         if let Some(trade) = payload.and_then(Trade::parse) {
             transaction.execute(
                 "INSERT OR IGNORE INTO trades VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![trade.id, trade.symbol, trade.price, trade.quantity, partition.0, partition.1, offset],
+                params![
+                    trade.id,
+                    trade.symbol,
+                    trade.price,
+                    trade.quantity,
+                    partition.0,
+                    partition.1,
+                    offset
+                ],
             )?;
         }
         transaction.execute(
