@@ -10,6 +10,7 @@
 //! entry that is not true any more fails the suite as well.
 
 pub mod bench;
+pub mod bounded;
 pub mod case;
 pub mod cases;
 pub mod differences;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use crate::bounded::{PATIENCE, bounded};
 use crate::case::Case;
 use crate::cases;
 use crate::differences::Differences;
@@ -39,6 +40,7 @@ pub struct Selection {
 /// Runs cases as tests.
 pub fn run(selection: Selection, run: Arc<Run>) -> ExitCode {
     let way = selection.way;
+    let run = bounded(run, PATIENCE);
     let record = std::env::var_os("WHITEWATER_RECORD").is_some_and(|value| value == "1");
     if record && way != Way::RealKafka {
         eprintln!("error: only Apache Kafka's transcripts are recorded");
