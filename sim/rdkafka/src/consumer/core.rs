@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use whitewater_sim::{task, time};
 
 use super::fetcher::Fetcher;
@@ -35,6 +36,8 @@ pub(super) struct State {
     pub(super) fetchers: BTreeMap<i32, Fetcher>,
     /// Commits whose outcome is not known yet.
     pub(super) commits_in_progress: usize,
+    /// Done when the outcome of the commit that was sent last has been acted on.
+    pub(super) previous_commit: Option<oneshot::Receiver<()>>,
     /// Commits that wait for a coordinator.
     pub(super) deferred_commits: Vec<DeferredCommit>,
     /// When the application last polled; none while it is polling.
@@ -74,6 +77,7 @@ impl ConsumerCore {
                 group,
                 fetchers: BTreeMap::new(),
                 commits_in_progress: 0,
+                previous_commit: None,
                 deferred_commits: Vec::new(),
                 last_poll: Some(time::now()),
                 timer_task: None,

@@ -130,7 +130,25 @@ impl ConsumerCore {
             Some(coordinator) => {
                 let request = self.commit_request(state, &commit.entries);
                 let core = Weak::clone(&self.this);
-                drop(task::spawn(run(core, coordinator, request, commit)));
+                let (done, next) = oneshot::channel();
+                let previous = state.previous_commit.replace(next);
+                let timeout = self.client.settings().socket_timeout;
+                // Takes its place among the requests here: tasks run in any order.
+                let first = coordinator.call(request.clone(), timeout);
+                drop(task::spawn(async move {
+                    let mut outcome = outcome(first.await);
+                    // Outcomes are acted on in the order of the commits, as they arrive.
+                    if let Some(previous) = previous {
+                        let _ = previous.await;
+                    }
+                    if outcome.general == RDKafkaErrorCode::CoordinatorLoadInProgress {
+                        drop(done);
+                        outcome = try_again(&core, &coordinator, request).await;
+                    }
+                    if let Some(core) = core.upgrade() {
+                        core.finish(&mut core.lock(), commit, outcome);
+                    }
+                }));
             }
             None => self.defer(state, commit, RDKafkaErrorCode::WaitingForCoordinator),
         }
@@ -313,23 +331,24 @@ impl State {
     }
 }
 
-async fn run(
-    core: Weak<ConsumerCore>,
-    coordinator: Arc<Broker>,
+/// Asks again until the coordinator has loaded its groups.
+async fn try_again(
+    core: &Weak<ConsumerCore>,
+    coordinator: &Arc<Broker>,
     request: OffsetCommitRequest,
-    commit: Commit,
-) {
-    let Some(core) = core.upgrade() else { return };
+) -> Outcome {
+    let Some(core) = core.upgrade() else {
+        return outcome(Err(RDKafkaErrorCode::BrokerDestroy));
+    };
     let timeout = core.client.settings().socket_timeout;
     let mut backoff = core.client.retry_backoff();
-    let outcome = loop {
+    loop {
+        time::sleep(backoff.step()).await;
         let outcome = outcome(coordinator.call(request.clone(), timeout).await);
         if outcome.general != RDKafkaErrorCode::CoordinatorLoadInProgress {
-            break outcome;
+            return outcome;
         }
-        time::sleep(backoff.step()).await;
-    };
-    core.finish(&mut core.lock(), commit, outcome);
+    }
 }
 
 fn outcome(response: Result<OffsetCommitResponse, RDKafkaErrorCode>) -> Outcome {

@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use whitewater_sim::{task, time};
 
 use super::base_consumer::{BaseConsumer, PartitionQueue};
 use super::core::ConsumerCore;
@@ -81,10 +80,8 @@ where
     fn from_config_and_context(config: &ClientConfig, context: C) -> KafkaResult<Self> {
         let base = BaseConsumer::new(config, config.create_native_config()?, context)?;
         let interval = base.core().settings().max_poll_interval / 2;
-        drop(task::spawn(wake_now_and_then(
-            Weak::clone(&base.core().this),
-            interval,
-        )));
+        let core = Weak::clone(&base.core().this);
+        R::spawn(wake_now_and_then::<R>(core, interval));
         Ok(Self {
             base: Arc::new(base),
             _runtime: PhantomData,
@@ -94,9 +91,9 @@ where
 
 /// Wakes the task that receives every half max.poll.interval.ms, so that it polls although there
 /// is nothing: a task that is not stuck keeps its membership.
-async fn wake_now_and_then(core: Weak<ConsumerCore>, interval: Duration) {
+async fn wake_now_and_then<R: AsyncRuntime>(core: Weak<ConsumerCore>, interval: Duration) {
     loop {
-        time::sleep(interval).await;
+        R::delay_for(interval).await;
         let Some(core) = core.upgrade() else { return };
         let mut state = core.lock();
         if state.closed {

@@ -305,6 +305,25 @@ fn a_commit_while_the_own_join_is_parked_is_answered_after_it() {
     });
 }
 
+#[test]
+fn asynchronous_commits_keep_their_order() {
+    for seed in 79..89 {
+        run(seed, |_cluster| async {
+            create_topic(1).await;
+            run_process("client", || async {
+                let consumer: BaseConsumer = create(&[("group.id", "g")]);
+                for offset in 1..=20 {
+                    let list = one(0, Offset::Offset(offset));
+                    consumer.commit(&list, CommitMode::Async).unwrap();
+                }
+                poll_for(&consumer, Duration::from_secs(5));
+                assert_eq!(committed(&consumer, 0), Offset::Offset(20));
+            })
+            .await;
+        });
+    }
+}
+
 fn reading_nothing() -> BaseConsumer {
     let consumer: BaseConsumer = create(&[
         ("group.id", "g"),

@@ -5,6 +5,7 @@ mod admin;
 mod commits;
 mod consumer_protocol;
 mod exactly_once;
+mod examples;
 mod faults;
 mod groups;
 mod idempotence;
