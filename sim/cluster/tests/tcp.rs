@@ -10,6 +10,7 @@ use std::net::{Shutdown, TcpStream};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsResponse, FetchRequest, MetadataRequest, MetadataResponse, RequestHeader,
     RequestKind, ResponseHeader,
@@ -54,9 +55,30 @@ fn metadata(correlation_id: i32) -> Bytes {
     request(ApiKey::Metadata, 1, correlation_id, &body)
 }
 
+/// Has topic `t` created, and gives a partition of it that the broker leads.
+fn partition_led_by(stream: &mut TcpStream, broker: i32) -> i32 {
+    let name = kafka_protocol::messages::TopicName("t".into());
+    let topic = MetadataRequestTopic::default().with_name(Some(name));
+    let body = MetadataRequest::default().with_topics(Some(vec![topic]));
+    // The answer that creates a topic does not tell its leaders yet.
+    for correlation_id in [100, 101] {
+        let bytes = request(ApiKey::Metadata, 1, correlation_id, &body.clone().into());
+        stream.write_all(&bytes).unwrap();
+        let (_, mut body) = read_response(stream, 0);
+        let topics = MetadataResponse::decode(&mut body, 1).unwrap().topics;
+        let mut partitions = topics[0].partitions.iter();
+        if let Some(led) = partitions.find(|partition| partition.leader_id == broker) {
+            return led.partition_index;
+        }
+    }
+    panic!("broker {broker} leads no partition");
+}
+
 /// A fetch that nothing ever satisfies.
-fn long_poll(correlation_id: i32) -> Bytes {
-    let partition = FetchPartition::default().with_partition_max_bytes(1);
+fn long_poll(correlation_id: i32, partition: i32) -> Bytes {
+    let partition = FetchPartition::default()
+        .with_partition(partition)
+        .with_partition_max_bytes(1);
     let topic = FetchTopic::default()
         .with_topic(kafka_protocol::messages::TopicName("t".into()))
         .with_partitions(vec![partition]);
@@ -171,14 +193,13 @@ fn requests_of_a_connection_are_answered_in_order() {
 
 #[test]
 fn stopping_a_broker_ends_its_connections_and_only_those() {
-    let mut served = Served::start(2, 1);
+    let mut served = Served::start(2, 2);
     let mut first = connect(&served, 1);
     let mut second = connect(&served, 2);
-    for stream in [&mut first, &mut second] {
-        stream.write_all(&metadata(1)).unwrap();
-        read_response(stream, 0);
-    }
-    second.write_all(&long_poll(2)).unwrap();
+    first.write_all(&metadata(1)).unwrap();
+    read_response(&mut first, 0);
+    let partition = partition_led_by(&mut second, 2);
+    second.write_all(&long_poll(2, partition)).unwrap();
     served.server.stop_broker(2);
     assert_closed(&mut second);
     let address = served
