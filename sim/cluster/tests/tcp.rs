@@ -113,9 +113,6 @@ fn assert_closed(stream: &mut TcpStream) {
 #[test]
 fn what_makes_no_sense_closes_the_connection_and_says_why() {
     let served = Served::start(1, 1);
-    let mut trailing = metadata(1).to_vec();
-    trailing.push(0);
-    trailing[3] += 1;
     for (bytes, reason) in [
         (
             &b"GET / HTTP/1.1\r\n\r\n"[..],
@@ -136,7 +133,6 @@ fn what_makes_no_sense_closes_the_connection_and_says_why() {
             &frame(3, 1, 1, 1, &[0, 0, 0, 9]),
             "malformed Metadata version 1",
         ),
-        (&trailing, "1 bytes follow the request"),
     ] {
         let mut stream = connect(&served, 1);
         stream.write_all(bytes).unwrap();
@@ -151,6 +147,19 @@ fn what_makes_no_sense_closes_the_connection_and_says_why() {
     let mut stream = connect(&served, 1);
     stream.write_all(&metadata(7)).unwrap();
     assert_eq!(read_response(&mut stream, 0).0, 7);
+}
+
+#[test]
+fn bytes_after_a_request_are_ignored() {
+    let served = Served::start(1, 1);
+    let mut trailing = metadata(7).to_vec();
+    trailing.extend([0, 0, 0]);
+    trailing[3] += 3;
+    let mut stream = connect(&served, 1);
+    stream.write_all(&trailing).unwrap();
+    stream.write_all(&metadata(8)).unwrap();
+    assert_eq!(read_response(&mut stream, 0).0, 7);
+    assert_eq!(read_response(&mut stream, 0).0, 8);
 }
 
 #[test]

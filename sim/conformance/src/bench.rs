@@ -323,6 +323,13 @@ impl<'a> Bench<'a> {
         });
     }
 
+    /// Polls the consumer for a while and notes what came, sorted: partitions come in any order.
+    pub fn note_sorted(&self, who: &str, reader: &Reader, duration: Duration) {
+        let begin = self.lines.borrow().len();
+        self.note_polls(who, reader, duration);
+        self.lines.borrow_mut()[begin..].sort_unstable();
+    }
+
     /// Polls the consumer for a while and notes what comes, if anything.
     pub fn note_polls(&self, who: &str, reader: &Reader, duration: Duration) {
         let end = self.now() + duration;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
 
 /// Notes callbacks as lines, in their order.
 #[derive(Debug, Clone, Default)]
 pub struct Recorder {
     lines: Arc<Mutex<Vec<String>>>,
+    statistics: Arc<Mutex<Vec<Statistics>>>,
 }
 
 impl Recorder {
@@ -25,6 +26,13 @@ impl Recorder {
     pub fn take(&self) -> Vec<String> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut lines)
+    }
+
+    /// The statistics that came since the last call.
+    #[must_use]
+    pub fn take_statistics(&self) -> Vec<Statistics> {
+        let mut statistics = self.statistics.lock();
+        std::mem::take(statistics.as_mut().unwrap_or_else(|error| error.get_mut()))
     }
 
     fn rebalance(&self, when: &str, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
@@ -44,6 +52,13 @@ impl Recorder {
 impl ClientContext for Recorder {
     // A broker that is away is told of in a number of lines that depends on time.
     fn error(&self, _error: KafkaError, _reason: &str) {}
+
+    fn stats(&self, statistics: Statistics) {
+        let mut all = self.statistics.lock();
+        all.as_mut()
+            .unwrap_or_else(|error| error.get_mut())
+            .push(statistics);
+    }
 }
 
 impl ConsumerContext for Recorder {

@@ -41,8 +41,6 @@ pub(super) enum FrameError {
         version: i16,
         cause: String,
     },
-    #[error("{0} bytes follow the request")]
-    Trailing(usize),
     #[error("response not encodable in version {version}: {cause}")]
     Encode { version: i16, cause: String },
 }
@@ -108,9 +106,9 @@ pub(super) fn decode(
     counts::check(key, &frame, version).map_err(malformed)?;
     request.body = RequestKind::decode(key, &mut frame, version)
         .map_err(|cause| malformed(format!("{cause:#}")))?;
-    if !frame.is_empty() {
-        return Err(FrameError::Trailing(frame.len()));
-    }
+    // What follows the request is ignored, as by Apache Kafka's brokers (RequestContext.java).
+    // librdkafka depends on it: when it asks for the metadata of all topics it leaves three bytes
+    // of an array's length that it never filled in (rd_kafka_MetadataRequest0).
     Ok(request)
 }
 

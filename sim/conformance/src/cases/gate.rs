@@ -31,6 +31,8 @@ pub const IN_EVERY_GATE: &[&str] = &[
     "consuming/nothing_committed_and_no_reset",
     "consuming/paused_and_resumed",
     "consuming/the_end_of_a_partition",
+    "ends/after_a_pause_at_the_end",
+    "ends/before_an_open_transaction",
     "groups/a_late_acknowledgement_is_accepted",
     "groups/a_member_leaves_cooperatively",
     "groups/a_second_member_joins_by_range",

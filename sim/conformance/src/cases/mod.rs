@@ -7,6 +7,7 @@ mod configuration;
 mod consumer_protocol;
 mod consuming;
 mod deletion;
+mod ends;
 mod groups;
 mod metadata;
 mod positions;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Case> {
         consumer_protocol::CASES,
         consuming::CASES,
         deletion::CASES,
+        ends::CASES,
         groups::CASES,
         metadata::CASES,
         positions::CASES,

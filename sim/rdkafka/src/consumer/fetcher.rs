@@ -14,7 +14,7 @@ use whitewater_sim::{task, time, trace};
 
 use super::core::{ConsumerCore, State};
 use super::op_queue::Op;
-use super::partition::FetchState;
+use super::partition::{FetchState, Watermarks};
 use super::trace_position::fields_at;
 use crate::client::api::topic_name;
 use crate::record_batch::{self, FetchedRecord};
@@ -187,12 +187,17 @@ impl ConsumerCore {
         data: PartitionData,
     ) {
         let entry = state.partition(partition);
+        entry.watermarks = Watermarks {
+            high: data.high_watermark,
+            last_stable: data.last_stable_offset,
+        };
         if entry.version != version || entry.fetch != FetchState::Active {
             return;
         }
         entry.fetching = false;
         match RDKafkaErrorCode::from(data.error_code) {
             RDKafkaErrorCode::NoError => {
+                self.report_end(state, partition);
                 if let Some(records) = data.records.filter(|records| !records.is_empty()) {
                     let aborted = data.aborted_transactions.into_iter().flatten();
                     let aborted = record_batch::AbortedTransactions::new(
@@ -201,18 +206,13 @@ impl ConsumerCore {
                     match record_batch::decode(records, aborted) {
                         Ok(fetched) => self.enqueue(state, partition, version, fetched),
                         Err(_) => {
-                            entry.backoff_until = time::now() + self.settings().fetch_error_backoff;
+                            state.partition(partition).backoff_until =
+                                time::now() + self.settings().fetch_error_backoff;
                             let reason = format!("{partition}: a record batch cannot be read");
                             state.push_error(RDKafkaErrorCode::BadMessage, reason);
                         }
                     }
                 }
-                self.report_end(
-                    state,
-                    partition,
-                    data.high_watermark,
-                    data.last_stable_offset,
-                );
             }
             RDKafkaErrorCode::OffsetOutOfRange => {
                 let offset = entry.fetch_offset;
@@ -289,27 +289,20 @@ impl ConsumerCore {
         }
     }
 
-    fn report_end(
-        &self,
-        state: &mut State,
-        partition: &TopicPartition,
-        high_watermark: i64,
-        last_stable_offset: i64,
-    ) {
-        let settings = self.settings();
-        if !settings.enable_partition_eof {
+    /// Notes the end, and tells the application of it if it wants to know: where a fetch that
+    /// asked from the end comes back, once for each time that the end is reached
+    /// (`rd_kafka_fetch_reply_handle_partition`). What is fetched together with the last record is
+    /// not told of before the next fetch.
+    fn report_end(&self, state: &mut State, partition: &TopicPartition) {
+        let wanted = self.settings().enable_partition_eof;
+        let entry = state.partition(partition);
+        let end = entry.watermarks.end(self.settings().isolation_level);
+        if end != Some(entry.fetch_offset) || entry.end_reported == end {
             return;
         }
-        let end = match settings.isolation_level {
-            crate::config::IsolationLevel::ReadCommitted if last_stable_offset >= 0 => {
-                last_stable_offset
-            }
-            _ => high_watermark,
-        };
-        let entry = state.partition(partition);
-        if entry.fetch_offset >= end && entry.end_reported != Some(end) {
-            entry.end_reported = Some(end);
-            let version = entry.version;
+        entry.end_reported = end;
+        let version = entry.version;
+        if wanted {
             state.queue_of(partition).push(Op::EndOfPartition {
                 partition: partition.clone(),
                 version,

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use crate::config::IsolationLevel;
+use crate::topic_partition_list::OFFSET_INVALID;
+
 /// What the fetcher does with a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FetchState {
@@ -14,6 +17,36 @@ pub(super) enum FetchState {
     Active,
     /// Started, but nothing to fetch from: `auto.offset.reset=error`, or a refused seek.
     Failed,
+}
+
+/// Where a partition's log ends, as the last fetch said; -1001 before the first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watermarks {
+    pub(super) high: i64,
+    /// The last stable offset; -1 of brokers that know none.
+    pub(super) last_stable: i64,
+}
+
+impl Watermarks {
+    const UNKNOWN: Self = Self {
+        high: OFFSET_INVALID,
+        last_stable: OFFSET_INVALID,
+    };
+
+    /// The last stable offset as librdkafka keeps it: what a reader of this isolation level reads
+    /// up to.
+    pub(super) fn effective_last_stable(&self, isolation_level: IsolationLevel) -> i64 {
+        match isolation_level {
+            IsolationLevel::ReadCommitted if self.last_stable >= 0 => self.last_stable,
+            _ => self.high,
+        }
+    }
+
+    /// The end for a reader of this isolation level, if it is known.
+    pub(super) fn end(&self, isolation_level: IsolationLevel) -> Option<i64> {
+        let end = self.effective_last_stable(isolation_level);
+        (end >= 0).then_some(end)
+    }
 }
 
 /// A partition, assigned or once assigned.
@@ -40,7 +73,8 @@ pub(super) struct Partition {
     pub(super) fetching: bool,
     pub(super) queued_messages: usize,
     pub(super) queued_bytes: usize,
-    /// The end offset at which the application was last told of the end.
+    pub(super) watermarks: Watermarks,
+    /// The end that was reached last, and told of where the application wants to know.
     pub(super) end_reported: Option<i64>,
     /// The application was told that there is no such partition.
     pub(super) absence_reported: bool,
@@ -65,6 +99,7 @@ impl Partition {
             fetching: false,
             queued_messages: 0,
             queued_bytes: 0,
+            watermarks: Watermarks::UNKNOWN,
             end_reported: None,
             absence_reported: false,
         }
@@ -83,6 +118,7 @@ impl Partition {
     pub(super) fn void_fetched(&mut self) {
         self.version += 1;
         self.fetching = false;
+        self.end_reported = None;
         self.queued_messages = 0;
         self.queued_bytes = 0;
         if let Some(start) = self.fetch_start {
@@ -106,7 +142,6 @@ impl Partition {
         self.stored = None;
         self.stored_metadata.clear();
         self.paused_by_rebalance = false;
-        self.end_reported = None;
         self.absence_reported = false;
         self.void_fetched();
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
@@ -135,6 +136,32 @@ fn the_end_is_reported_once_if_asked_for() {
         ));
         assert!(consumer.poll(Duration::from_secs(5)).is_none());
     });
+}
+
+#[test]
+fn an_end_that_moves_on_before_the_next_fetch_is_not_reported() {
+    run(48, |_cluster| async {
+        create_topic(1).await;
+        produce("producer", 2).await;
+        run_process("consumer", || async {
+            let consumer = starting(&[("enable.partition.eof", "true")], Offset::Beginning);
+            assert_eq!((next(&consumer), next(&consumer)), (0, 1));
+            produce_one();
+            assert_eq!(next(&consumer), 2);
+            assert!(matches!(
+                consumer.poll(LONG),
+                Some(Err(KafkaError::PartitionEOF(0)))
+            ));
+        })
+        .await;
+    });
+}
+
+fn produce_one() {
+    let producer: BaseProducer = create(&[("linger.ms", "0")]);
+    let record = BaseRecord::<str, str>::to(TOPIC).payload("more");
+    assert!(producer.send(record).is_ok());
+    producer.flush(LONG).unwrap();
 }
 
 #[test]
