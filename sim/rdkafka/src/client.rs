@@ -3,6 +3,7 @@
 pub(crate) mod api;
 mod backoff;
 pub(crate) mod broker;
+pub(crate) mod client_statistics;
 pub(crate) mod cluster_view;
 pub(crate) mod core;
 mod group_list;
@@ -54,7 +55,7 @@ pub trait ClientContext: Send + Sync {
         }
     }
 
-    /// Statistics, decoded. The simulated client emits none yet.
+    /// Statistics, decoded (`statistics.interval.ms`).
     fn stats(&self, statistics: Statistics) {
         info!("Client stats: {:?}", statistics);
     }

@@ -5,6 +5,7 @@ mod assignment;
 mod assignor;
 pub mod base_consumer;
 mod consumer_context;
+mod consumer_statistics;
 mod core;
 mod fetcher;
 mod group_coordinator;

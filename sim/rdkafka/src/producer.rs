@@ -8,6 +8,7 @@ pub mod future_producer;
 mod idempotence;
 mod partition_queue;
 mod partitioner;
+mod producer_statistics;
 mod purge_config;
 mod record;
 mod threaded_producer;

@@ -1,16 +1,28 @@
 //! The statistics that `ClientContext::stats` receives.
 //!
-//! The fields are those of librdkafka's `STATISTICS.md`, which documents them. The simulated
-//! client emits none yet: `statistics.interval.ms` is known and has no effect.
+//! The fields are those of librdkafka's `STATISTICS.md`, which documents them. `README.md` lists
+//! those that the simulated client leaves at zero.
 #![expect(
     missing_docs,
     reason = "librdkafka's STATISTICS.md names and documents the fields"
 )]
 #![expect(clippy::disallowed_types, reason = "rdkafka's signatures")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::topic_partition_list::OFFSET_INVALID;
+
+/// Writes a map in the order of its keys: the JSON of a seed is always the same.
+fn sorted<K, V, S>(map: &HashMap<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+where
+    K: Ord + Serialize,
+    V: Serialize,
+    S: Serializer,
+{
+    map.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
+}
 
 /// All statistics of one client.
 #[derive(Serialize, Deserialize, Debug, Default, Clone)]
@@ -37,7 +49,9 @@ pub struct Statistics {
     pub rxmsg_bytes: i64,
     pub simple_cnt: i64,
     pub metadata_cache_cnt: i64,
+    #[serde(serialize_with = "sorted")]
     pub brokers: HashMap<String, Broker>,
+    #[serde(serialize_with = "sorted")]
     pub topics: HashMap<String, Topic>,
     pub cgrp: Option<ConsumerGroup>,
     pub eos: Option<ExactlyOnceSemantics>,
@@ -68,6 +82,7 @@ pub struct Broker {
     pub rxcorriderrs: u64,
     pub rxpartial: u64,
     pub rxidle: i64,
+    #[serde(serialize_with = "sorted")]
     pub req: HashMap<String, i64>,
     pub zbuf_grow: u64,
     pub buf_grow: u64,
@@ -78,6 +93,7 @@ pub struct Broker {
     pub outbuf_latency: Option<Window>,
     pub rtt: Option<Window>,
     pub throttle: Option<Window>,
+    #[serde(serialize_with = "sorted")]
     pub toppars: HashMap<String, TopicPartition>,
 }
 
@@ -114,6 +130,7 @@ pub struct Topic {
     pub metadata_age: i64,
     pub batchsize: Window,
     pub batchcnt: Window,
+    #[serde(serialize_with = "sorted")]
     pub partitions: HashMap<i32, Partition>,
 }
 
@@ -155,6 +172,29 @@ pub struct Partition {
     pub acked_msgid: u64,
 }
 
+impl Partition {
+    /// A partition that nothing is known of.
+    pub(crate) fn unknown(partition: i32) -> Self {
+        Self {
+            partition,
+            broker: -1,
+            leader: -1,
+            fetch_state: "none".to_owned(),
+            query_offset: OFFSET_INVALID,
+            app_offset: OFFSET_INVALID,
+            stored_offset: OFFSET_INVALID,
+            committed_offset: OFFSET_INVALID,
+            eof_offset: OFFSET_INVALID,
+            lo_offset: OFFSET_INVALID,
+            hi_offset: OFFSET_INVALID,
+            ls_offset: OFFSET_INVALID,
+            consumer_lag: -1,
+            consumer_lag_stored: -1,
+            ..Self::default()
+        }
+    }
+}
+
 /// Statistics of the consumer group.
 #[derive(Serialize, Deserialize, Debug, Default, Clone)]
 pub struct ConsumerGroup {
@@ -193,6 +233,16 @@ mod tests {
         };
         let json = serde_json::to_string(&statistics).unwrap();
         assert!(json.contains("\"type\":\"consumer\""));
+        let partitions = (0..20).map(|number| (number, Partition::unknown(number)));
+        let topic = Topic {
+            partitions: partitions.collect(),
+            ..Topic::default()
+        };
+        let partitions = serde_json::to_string(&topic).unwrap();
+        let places: Vec<_> = (0..20)
+            .map(|number| partitions.find(&format!("\"{number}\":{{")).unwrap())
+            .collect();
+        assert!(places.is_sorted(), "in order of their numbers");
         let back: Statistics = serde_json::from_str(&json).unwrap();
         assert_eq!(back.name, statistics.name);
     }

@@ -51,6 +51,8 @@ pub const IN_EVERY_GATE: &[&str] = &[
     "producing/larger_than_the_topic_allows",
     "producing/more_replicas_in_sync_than_there_are",
     "producing/murmur2_keys",
+    "statistics/of_an_open_transaction",
+    "statistics/of_what_was_committed",
     "static_members/comes_back_to_what_it_had",
     "static_members/the_older_of_two_is_fenced",
     "stored_offsets/of_a_topic_that_is_not_there",

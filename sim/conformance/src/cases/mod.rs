@@ -13,6 +13,7 @@ mod metadata;
 mod positions;
 mod producing;
 mod static_members;
+mod statistics;
 mod stored_offsets;
 mod transactions;
 
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Case> {
         positions::CASES,
         producing::CASES,
         static_members::CASES,
+        statistics::CASES,
         stored_offsets::CASES,
         transactions::CASES,
     ]

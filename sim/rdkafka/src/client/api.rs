@@ -18,14 +18,22 @@ use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse, RequestKind, ResponseKind, SyncGroupRequest,
     SyncGroupResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
-use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::protocol::{Encodable, StrBytes};
 
 /// A request with its response.
 pub(crate) trait Api: Into<RequestKind> {
     /// The version it is sent in.
     const VERSION: i16;
+    /// Its name, as librdkafka shows it.
+    const NAME: &'static str;
     /// What answers it.
     type Response;
+
+    /// The size of its frame in bytes, but for the client's name.
+    fn size(&self) -> u64;
+
+    /// The size of its response's frame in bytes.
+    fn response_size(response: &Self::Response) -> u64;
 
     /// The response of this type, none if the broker answered something else.
     fn response(kind: ResponseKind) -> Option<Self::Response>;
@@ -35,7 +43,17 @@ macro_rules! apis {
     ($($request:ident => $response:ident, $kind:ident, $version:literal;)*) => {
         $(impl Api for $request {
             const VERSION: i16 = $version;
+            const NAME: &'static str = stringify!($kind);
             type Response = $response;
+
+            fn size(&self) -> u64 {
+                // Length, API key and version, correlation id, length of the name.
+                14 + self.compute_size($version).unwrap_or(0) as u64
+            }
+
+            fn response_size(response: &$response) -> u64 {
+                8 + response.compute_size($version).unwrap_or(0) as u64
+            }
 
             fn response(kind: ResponseKind) -> Option<$response> {
                 match kind {

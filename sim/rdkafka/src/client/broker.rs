@@ -1,6 +1,6 @@
 //! One broker as a client knows it: a connection made on demand, requests in order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,6 +24,9 @@ type Outcome = Result<ResponseKind, RDKafkaErrorCode>;
 
 /// A request on its way to a broker.
 struct Call {
+    name: &'static str,
+    /// In bytes, if they are counted.
+    size: u64,
     api_version: i16,
     body: RequestKind,
     /// A produce request with acks=0 is never answered.
@@ -48,11 +51,33 @@ struct State {
     /// The connection is to be given up: a request on it timed out.
     reset: bool,
     closed: bool,
+    counters: Counters,
+}
+
+/// What statistics tell of a broker.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counters {
+    pub(super) status_since: Duration,
+    /// Requests sent, by name, and their size.
+    pub(super) requests: BTreeMap<&'static str, i64>,
+    pub(super) sent: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) sent_at: Option<Duration>,
+    pub(super) received: u64,
+    pub(super) received_bytes: u64,
+    pub(super) received_at: Option<Duration>,
+    pub(super) timeouts: u64,
+    pub(super) connects: i64,
+    pub(super) disconnects: i64,
+    /// Sent and not answered yet.
+    pub(super) awaited: usize,
 }
 
 /// A broker; clones of the [`Arc`] share its connection.
 pub(crate) struct Broker {
     server: String,
+    /// The sizes of requests and responses are wanted, for statistics.
+    counts_bytes: bool,
     state: Mutex<State>,
 }
 
@@ -60,8 +85,12 @@ impl Broker {
     /// A broker at `host:port`. Its task belongs to the calling process and ends with
     /// [`close`](Self::close).
     pub(crate) fn start(core: &Weak<ClientCore>, node_id: i32, server: String) -> Arc<Self> {
+        let settings = core
+            .upgrade()
+            .map(|core| core.settings().statistics_interval);
         let broker = Arc::new(Self {
             server,
+            counts_bytes: settings.flatten().is_some(),
             state: Mutex::new(State {
                 node_id,
                 status: Status::Initial,
@@ -69,6 +98,7 @@ impl Broker {
                 task: None,
                 reset: false,
                 closed: false,
+                counters: Counters::default(),
             }),
         });
         drop(task::spawn(run(Weak::clone(core), Arc::clone(&broker))));
@@ -96,6 +126,23 @@ impl Broker {
             -1 => format!("{}/bootstrap", self.server),
             id => format!("{}/{id}", self.server),
         }
+    }
+
+    /// Whether the node's id was learned from metadata.
+    pub(super) fn is_learned(&self) -> bool {
+        self.node_id() >= 0
+    }
+
+    /// What statistics tell: the state by librdkafka's name, requests that wait to be sent, and
+    /// counters.
+    pub(super) fn counted(&self) -> (&'static str, usize, Counters) {
+        let state = self.lock();
+        let name = match state.status {
+            Status::Initial => "INIT",
+            Status::Up => "UP",
+            Status::Down => "DOWN",
+        };
+        (name, state.outgoing.len(), state.counters.clone())
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -130,11 +177,16 @@ impl Broker {
         let broker = Arc::clone(self);
         async move {
             match time::timeout(timeout, outcome).await {
-                Ok(Ok(outcome)) => R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage),
+                Ok(Ok(outcome)) => {
+                    let response = R::response(outcome?).ok_or(RDKafkaErrorCode::BadMessage)?;
+                    broker.count_received(|| R::response_size(&response));
+                    Ok(response)
+                }
                 Ok(Err(oneshot::Canceled)) => Err(RDKafkaErrorCode::BrokerDestroy),
                 Err(time::Elapsed) => {
                     let mut state = broker.lock();
                     state.reset = true;
+                    state.counters.timeouts += 1;
                     wake(state);
                     Err(RDKafkaErrorCode::OperationTimedOut)
                 }
@@ -162,9 +214,12 @@ impl Broker {
 
     fn enqueue<R: Api>(&self, request: R, answered: bool) -> oneshot::Receiver<Outcome> {
         let (reply, outcome) = oneshot::channel();
+        let size = if self.counts_bytes { request.size() } else { 0 };
         let mut state = self.lock();
         if !state.closed {
             state.outgoing.push_back(Call {
+                name: R::NAME,
+                size,
                 api_version: R::VERSION,
                 body: request.into(),
                 answered,
@@ -178,6 +233,15 @@ impl Broker {
     /// Held for moves of plain data only, so a panic cannot leave it half-changed.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_received(&self, size: impl Fn() -> u64) {
+        if self.counts_bytes {
+            let counters = &mut self.lock().counters;
+            counters.received += 1;
+            counters.received_bytes += size();
+            counters.received_at = Some(time::now());
+        }
     }
 
     /// Fails everything that waits to be sent.
@@ -194,11 +258,20 @@ impl Broker {
     fn connected(&self) {
         let mut state = self.lock();
         state.status = Status::Up;
+        state.counters.status_since = time::now();
+        state.counters.connects += 1;
         state.reset = false;
     }
 
     fn set_status(&self, status: Status) {
-        self.lock().status = status;
+        let mut state = self.lock();
+        if state.status == Status::Up {
+            state.counters.disconnects += 1;
+        }
+        if state.status != status {
+            state.counters.status_since = time::now();
+        }
+        state.status = status;
     }
 
     /// Ready when there is something to send; false once the broker is closed.
@@ -381,6 +454,15 @@ impl<'a> Session<'a> {
                 .send(Err(RDKafkaErrorCode::BrokerTransportFailure));
             return Err(());
         }
+        {
+            let mut state = self.broker.lock();
+            let counters = &mut state.counters;
+            *counters.requests.entry(call.name).or_default() += 1;
+            counters.sent += 1;
+            counters.sent_bytes += call.size;
+            counters.sent_at = Some(time::now());
+            counters.awaited = self.in_flight.len() + usize::from(call.answered);
+        }
         if call.answered {
             self.in_flight.push_back(InFlight {
                 correlation_id,
@@ -401,6 +483,7 @@ impl<'a> Session<'a> {
             .iter()
             .position(|call| call.correlation_id == response.correlation_id);
         if let Some(call) = found.and_then(|index| self.in_flight.remove(index)) {
+            self.broker.lock().counters.awaited = self.in_flight.len();
             let _ = call.reply.send(Ok(response.body));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_protocol::messages::MetadataResponse;
 use uuid::Uuid;
@@ -41,6 +42,8 @@ pub(crate) struct ClusterView {
     pub(crate) names_by_id: BTreeMap<Uuid, Arc<str>>,
     /// Counts the responses taken in.
     pub(crate) version: u64,
+    /// When the last response was taken in.
+    pub(crate) updated: Duration,
 }
 
 impl ClusterView {
@@ -83,6 +86,16 @@ impl ClusterView {
             .get(index)
             .copied()
             .filter(|leader| *leader >= 0)
+    }
+
+    /// The partitions that a node leads.
+    pub(crate) fn led_by(&self, node: i32) -> Vec<TopicPartition> {
+        let topics = self.topics.iter();
+        topics
+            .flat_map(|(name, topic)| (0..).zip(&topic.leaders).map(move |of| (name, of)))
+            .filter(|(_, (_, leader))| **leader == node)
+            .map(|(name, (number, _))| TopicPartition::new(Arc::clone(name), number))
+            .collect()
     }
 
     /// Those of the topics whose partitions are not all known and led.

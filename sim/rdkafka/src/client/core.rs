@@ -13,8 +13,10 @@ use whitewater_sim::{task, time};
 use super::api::{Api, topic_name};
 use super::backoff::Backoff;
 use super::broker::{Broker, until};
+use super::client_statistics;
 use super::cluster_view::ClusterView;
 use crate::config::Settings;
+use crate::statistics::Statistics;
 use crate::topic_partition::TopicPartition;
 use crate::types::RDKafkaErrorCode;
 
@@ -25,6 +27,12 @@ pub(crate) trait ClientEvents: Send + Sync {
 
     /// The view of the cluster was updated.
     fn view_updated(&self);
+
+    /// Adds what the client's owner knows to statistics: topics, group, messages.
+    fn add_statistics(&self, statistics: &mut Statistics);
+
+    /// Statistics for the application, as JSON.
+    fn statistics(&self, json: Vec<u8>);
 }
 
 /// The shared part of a client.
@@ -33,6 +41,7 @@ pub(crate) struct ClientCore {
     this: Weak<ClientCore>,
     state: Mutex<State>,
     view: Mutex<ClusterView>,
+    created: Duration,
 }
 
 struct State {
@@ -65,6 +74,7 @@ impl ClientCore {
                 closed: false,
             }),
             view: Mutex::default(),
+            created: time::now(),
         });
         let bootstrap = core.settings.bootstrap_servers.iter();
         let bootstrap = bootstrap
@@ -77,7 +87,33 @@ impl ClientCore {
                 interval,
             )));
         }
+        if let Some(interval) = core.settings.statistics_interval {
+            drop(task::spawn(client_statistics::run(
+                Weak::clone(&core.this),
+                interval,
+            )));
+        }
         core
+    }
+
+    /// A reference that does not keep it alive.
+    pub(super) fn this(&self) -> Weak<Self> {
+        Weak::clone(&self.this)
+    }
+
+    /// When the client was made.
+    pub(super) fn created(&self) -> Duration {
+        self.created
+    }
+
+    /// All brokers that are known.
+    pub(super) fn brokers(&self) -> Vec<Arc<Broker>> {
+        self.lock().all_brokers()
+    }
+
+    /// Who hears of what happens, while it lives.
+    pub(super) fn events(&self) -> Option<Arc<dyn ClientEvents>> {
+        self.lock().events.as_ref().and_then(Weak::upgrade)
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -227,6 +263,7 @@ impl ClientCore {
         let nodes = {
             let mut view = self.view();
             view.update(response);
+            view.updated = time::now();
             view.nodes.clone()
         };
         let events = {

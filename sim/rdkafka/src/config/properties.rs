@@ -124,7 +124,7 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("reconnect.backoff.jitter.ms", Both, Integer(0, 3600000), Some("0"), None, false),
     property("reconnect.backoff.ms", Both, Integer(0, 3600000), Some("100"), None, true),
     property("reconnect.backoff.max.ms", Both, Integer(0, 3600000), Some("10000"), None, true),
-    property("statistics.interval.ms", Both, Integer(0, 86400000), Some("0"), None, false),
+    property("statistics.interval.ms", Both, Integer(0, 86400000), Some("0"), None, true),
     property("enabled_events", Both, Integer(0, 2147483647), Some("0"), None, false),
     property("error_cb", Both, Dedicated, None, None, false),
     property("throttle_cb", Both, Dedicated, None, None, false),

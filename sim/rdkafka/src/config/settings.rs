@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) metadata_refresh_interval: Option<Duration>,
     pub(crate) metadata_refresh_fast_interval: Duration,
     pub(crate) metadata_propagation_max: Duration,
+    /// None: no statistics.
+    pub(crate) statistics_interval: Option<Duration>,
     pub(crate) allow_auto_create_topics: bool,
     pub(crate) max_in_flight: usize,
     pub(crate) consumer: ConsumerSettings,
@@ -135,6 +137,9 @@ impl NativeClientConfig {
             retry_backoff: self.millis("retry.backoff.ms"),
             retry_backoff_max: self.millis("retry.backoff.max.ms"),
             metadata_refresh_interval: self.positive_millis("topic.metadata.refresh.interval.ms"),
+            statistics_interval: self
+                .positive_millis("statistics.interval.ms")
+                .filter(|interval| !interval.is_zero()),
             metadata_refresh_fast_interval: if self
                 .is_modified("topic.metadata.refresh.fast.interval.ms")
             {

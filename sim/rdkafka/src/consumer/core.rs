@@ -15,6 +15,7 @@ use super::op_queue::{Op, OpQueue};
 use super::partition::{FetchState, Partition};
 use crate::client::core::{ClientCore, ClientEvents};
 use crate::config::ConsumerSettings;
+use crate::statistics::Statistics;
 use crate::topic_partition::TopicPartition;
 use crate::types::RDKafkaErrorCode;
 
@@ -135,6 +136,14 @@ impl ClientEvents for ConsumerCore {
         self.kick_fetchers(&mut state);
         self.report_absent_partitions(&mut state);
         self.check_subscription(&mut state);
+    }
+
+    fn add_statistics(&self, statistics: &mut Statistics) {
+        self.add_consumer_statistics(statistics);
+    }
+
+    fn statistics(&self, json: Vec<u8>) {
+        self.lock().queue.push_urgent(Op::Statistics(json));
     }
 }
 

@@ -48,6 +48,8 @@ impl ConsumerCore {
     ) {
         let entry = state.partition(partition);
         entry.fetch = FetchState::Active;
+        entry.was_started = true;
+        entry.shown_end = None;
         entry.fetch_start = Some(offset);
         entry.fetch_offset = offset;
         entry.backoff_until = Duration::ZERO;
@@ -188,6 +190,7 @@ impl ConsumerCore {
     ) {
         let entry = state.partition(partition);
         entry.watermarks = Watermarks {
+            low: data.log_start_offset,
             high: data.high_watermark,
             last_stable: data.last_stable_offset,
         };
@@ -269,6 +272,8 @@ impl ConsumerCore {
             entry.fetch_offset = record.offset + 1;
             entry.queued_messages += 1;
             entry.queued_bytes += size_of(&record);
+            entry.received_messages += 1;
+            entry.received_bytes += size_of(&record) as u64;
             state.queue_of(partition).push(Op::Message {
                 partition: partition.clone(),
                 version,
@@ -301,6 +306,7 @@ impl ConsumerCore {
             return;
         }
         entry.end_reported = end;
+        entry.shown_end = end;
         let version = entry.version;
         if wanted {
             state.queue_of(partition).push(Op::EndOfPartition {

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use whitewater_sim::time;
+
 use super::RebalanceProtocol;
 use super::assignor::{AssignorKind, Member};
 use super::core::{ConsumerCore, State};
@@ -86,6 +88,11 @@ pub(super) struct Group {
     /// When max.poll.interval.ms is looked at next; none while it is not watched.
     pub(super) poll_check_at: Option<Duration>,
     pub(super) max_poll_exceeded: bool,
+    /// How often the application was told of partitions to assign or to revoke, why that was last
+    /// and when, for statistics.
+    pub(super) rebalances: i64,
+    pub(super) rebalance_reason: String,
+    pub(super) rebalanced_at: Option<Duration>,
     pub(super) leave_when_unassigned: bool,
     pub(super) leaving: bool,
     pub(super) terminating: bool,
@@ -133,6 +140,9 @@ impl Group {
             auto_commit_at: None,
             poll_check_at: None,
             max_poll_exceeded: false,
+            rebalances: 0,
+            rebalance_reason: String::new(),
+            rebalanced_at: None,
             leave_when_unassigned: false,
             leaving: false,
             terminating: false,
@@ -257,6 +267,7 @@ impl ConsumerCore {
     /// Has the application revoke everything, then joins again.
     pub(super) fn revoke_all_and_rejoin(&self, state: &mut State, lost: bool, reason: &str) {
         crate::log::debug!(target: "librdkafka", "revoking all, lost: {lost}: {reason}");
+        reason.clone_into(&mut state.group.rebalance_reason);
         let owned: Vec<TopicPartition> = state
             .group
             .group_assignment
@@ -336,6 +347,8 @@ impl ConsumerCore {
             JoinState::WaitUnassignCall
         };
         self.set_join_state(state, join_state);
+        state.group.rebalances += 1;
+        state.group.rebalanced_at = Some(time::now());
         self.pause_for_rebalance(state);
         state.queue.push(Op::Rebalance {
             assign,

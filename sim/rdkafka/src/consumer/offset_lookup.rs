@@ -64,6 +64,8 @@ impl ConsumerCore {
         entry.fetch = FetchState::OffsetQuery;
         entry.fetch_start = None;
         entry.start_raw = offset.to_raw().unwrap_or_default();
+        entry.was_started = true;
+        entry.query_offset = entry.start_raw;
         let version = entry.version;
         drop(task::spawn(run(
             Weak::clone(&self.this),

@@ -42,6 +42,8 @@ pub(super) enum Op {
         result: Result<(), RDKafkaErrorCode>,
         offsets: TopicPartitionList,
     },
+    /// Statistics, as JSON.
+    Statistics(Vec<u8>),
     /// An error.
     Error {
         code: RDKafkaErrorCode,
@@ -100,6 +102,15 @@ impl OpQueue {
 
     pub(super) fn pop(&mut self) -> Option<Op> {
         self.ops.pop_front()
+    }
+
+    /// How many ops there are, and how large the payloads of messages are together.
+    pub(super) fn size(&self) -> (usize, u64) {
+        let bytes = self.ops.iter().map(|op| match op {
+            Op::Message { record, .. } => record.value.as_ref().map_or(0, |value| value.len()),
+            _ => 0,
+        });
+        (self.ops.len(), bytes.sum::<usize>() as u64)
     }
 
     pub(super) fn is_empty(&self) -> bool {

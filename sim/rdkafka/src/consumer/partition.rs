@@ -19,9 +19,10 @@ pub(super) enum FetchState {
     Failed,
 }
 
-/// Where a partition's log ends, as the last fetch said; -1001 before the first.
+/// Where a partition's log begins and ends, as the last fetch said; -1001 before the first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Watermarks {
+    pub(super) low: i64,
     pub(super) high: i64,
     /// The last stable offset; -1 of brokers that know none.
     pub(super) last_stable: i64,
@@ -29,6 +30,7 @@ pub(super) struct Watermarks {
 
 impl Watermarks {
     const UNKNOWN: Self = Self {
+        low: OFFSET_INVALID,
         high: OFFSET_INVALID,
         last_stable: OFFSET_INVALID,
     };
@@ -74,6 +76,14 @@ pub(super) struct Partition {
     pub(super) queued_messages: usize,
     pub(super) queued_bytes: usize,
     pub(super) watermarks: Watermarks,
+    /// Fetching was started once.
+    pub(super) was_started: bool,
+    /// The logical offset that was looked up last.
+    pub(super) query_offset: i64,
+    /// The end that was reached last, as statistics show it: it outlives an assignment.
+    pub(super) shown_end: Option<i64>,
+    pub(super) received_messages: u64,
+    pub(super) received_bytes: u64,
     /// The end that was reached last, and told of where the application wants to know.
     pub(super) end_reported: Option<i64>,
     /// The application was told that there is no such partition.
@@ -100,6 +110,11 @@ impl Partition {
             queued_messages: 0,
             queued_bytes: 0,
             watermarks: Watermarks::UNKNOWN,
+            was_started: false,
+            query_offset: OFFSET_INVALID,
+            shown_end: None,
+            received_messages: 0,
+            received_bytes: 0,
             end_reported: None,
             absence_reported: false,
         }
@@ -119,6 +134,7 @@ impl Partition {
         self.version += 1;
         self.fetching = false;
         self.end_reported = None;
+        self.shown_end = None;
         self.queued_messages = 0;
         self.queued_bytes = 0;
         if let Some(start) = self.fetch_start {
@@ -143,6 +159,8 @@ impl Partition {
         self.stored_metadata.clear();
         self.paused_by_rebalance = false;
         self.absence_reported = false;
+        let end = self.shown_end;
         self.void_fetched();
+        self.shown_end = end;
     }
 }

@@ -77,6 +77,12 @@ impl<C: ConsumerContext> BaseConsumer<C> {
                         return Polled::EventConsumed;
                     }
                 }
+                Op::Statistics(json) => {
+                    self.context().stats_raw(&json);
+                    if timeout != Timeout::Never {
+                        return Polled::EventConsumed;
+                    }
+                }
                 Op::Error {
                     code,
                     reason,

@@ -12,6 +12,9 @@ use crate::topic_partition::TopicPartition;
 use crate::topic_partition_list::TopicPartitionList;
 use crate::types::RDKafkaErrorCode;
 
+/// Why a member joins, or joins again, when topics of its subscription come or go.
+const TOPICS_CHANGED: &str = "Metadata for subscribed topic(s) has changed";
+
 impl ConsumerCore {
     /// Replaces the subscription (`rd_kafka_cgrp_subscribe`).
     ///
@@ -246,15 +249,17 @@ impl ConsumerCore {
         }
         let join_state = state.group.join_state;
         match join_state {
-            JoinState::Init if self.update_topics(state) => self.serve_group(state),
+            JoinState::Init if self.update_topics(state) => {
+                TOPICS_CHANGED.clone_into(&mut state.group.rebalance_reason);
+                self.serve_group(state);
+            }
             JoinState::Steady => {
                 let known = !state.group.subscribed_topics.is_empty();
                 if self.update_topics(state) && known {
-                    let reason = "metadata for subscribed topics has changed";
                     if state.group.is_cooperative() {
                         self.give_up_absent_topics(state);
                     } else {
-                        self.revoke_all_and_rejoin(state, false, reason);
+                        self.revoke_all_and_rejoin(state, false, TOPICS_CHANGED);
                     }
                 }
             }

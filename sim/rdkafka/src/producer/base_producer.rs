@@ -213,6 +213,7 @@ where
                         self.context().error(KafkaError::Global(code), &reason);
                     }
                 }
+                Some(Event::Statistics(json)) => self.context().stats_raw(&json),
                 None => return,
             }
         }

@@ -17,6 +17,7 @@ use whitewater_sim::{task, time, trace};
 use super::core::{ProducerCore, State};
 use super::idempotence::{Idempotence, Refused};
 use super::partition_queue::Due;
+use super::producer_statistics::size_of;
 use super::record::{Acknowledged, PendingRecord};
 use crate::client::api::topic_name;
 use crate::client::broker::Broker;
@@ -110,6 +111,9 @@ impl ProducerCore {
             .map(|expires| expires.saturating_sub(now))
             .min()
             .map_or(socket_timeout, |left| left.min(socket_timeout));
+        let counts = state.count(partition);
+        counts.sent += batch.len() as u64;
+        counts.sent_bytes += contents.iter().map(size_of).sum::<u64>();
         let ids: Vec<u64> = batch.iter().map(|record| record.id).collect();
         state
             .in_flight

@@ -12,6 +12,7 @@ use super::coordinator::CoordinatorKey;
 use super::idempotence::Idempotence;
 use super::partition_queue::PartitionQueue;
 use super::partitioner::Choice;
+use super::producer_statistics::Counts;
 use super::record::{Acknowledged, DeliveryReport, PendingRecord};
 use super::transaction::Transaction;
 use crate::client::broker::Broker;
@@ -19,6 +20,7 @@ use crate::client::core::{ClientCore, ClientEvents};
 use crate::client::wakers::Wakers;
 use crate::config::ProducerSettings;
 use crate::record_batch::{RecordContent, size_estimate};
+use crate::statistics::Statistics;
 use crate::topic_partition::TopicPartition;
 use crate::types::RDKafkaErrorCode;
 
@@ -29,6 +31,8 @@ pub(super) enum Event {
         code: RDKafkaErrorCode,
         reason: String,
     },
+    /// As JSON.
+    Statistics(Vec<u8>),
 }
 
 /// A producer. Everything it does in the background is done by plain tasks that hold one.
@@ -55,6 +59,8 @@ pub(super) struct State {
     /// Messages that were accepted and not reported yet; reports not handed out included.
     pub(super) outstanding_messages: usize,
     pub(super) outstanding_bytes: usize,
+    /// Messages accepted and sent, by partition; -1 for those that waited for their topic.
+    pub(super) counts: BTreeMap<TopicPartition, Counts>,
     /// Sent and not acknowledged yet, by id.
     pub(super) in_flight: BTreeMap<u64, PendingRecord>,
     last_id: u64,
@@ -87,6 +93,7 @@ impl ProducerCore {
                 sticky: BTreeMap::new(),
                 outstanding_messages: 0,
                 outstanding_bytes: 0,
+                counts: BTreeMap::new(),
                 in_flight: BTreeMap::new(),
                 last_id: 0,
                 idempotence: idempotent.then(Idempotence::default),
@@ -210,6 +217,7 @@ impl ProducerCore {
             return self.report(state, record, Err(RDKafkaErrorCode::UnknownPartition));
         }
         let partition = TopicPartition::new(Arc::clone(&record.topic), record.partition);
+        state.count(&partition).accepted += 1;
         state
             .queues
             .entry(partition.clone())
@@ -329,6 +337,10 @@ impl ProducerCore {
 }
 
 impl State {
+    pub(super) fn count(&mut self, partition: &TopicPartition) -> &mut Counts {
+        self.counts.entry(partition.clone()).or_default()
+    }
+
     pub(super) fn wake_senders(&mut self) {
         for waker in self.senders.values_mut().filter_map(Option::take) {
             waker.wake();
@@ -376,5 +388,15 @@ impl ClientEvents for ProducerCore {
         let mut state = self.lock();
         self.topics_updated(&mut state);
         state.wake_senders();
+    }
+
+    fn add_statistics(&self, statistics: &mut Statistics) {
+        self.add_producer_statistics(statistics);
+    }
+
+    fn statistics(&self, json: Vec<u8>) {
+        let mut state = self.lock();
+        state.events.push_front(Event::Statistics(json));
+        state.wake_all();
     }
 }

@@ -40,6 +40,11 @@ impl PartitionQueue {
         self.records.insert(index, record);
     }
 
+    /// What is queued.
+    pub(super) fn records(&self) -> impl Iterator<Item = &PendingRecord> {
+        self.records.iter()
+    }
+
     /// Sends what is queued without waiting for more.
     pub(super) fn expedite(&mut self) {
         self.expedited = self

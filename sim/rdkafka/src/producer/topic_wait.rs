@@ -8,6 +8,7 @@ use whitewater_sim::{task, time};
 
 use super::core::{ProducerCore, State};
 use super::record::PendingRecord;
+use crate::topic_partition::TopicPartition;
 use crate::types::RDKafkaErrorCode;
 
 impl ProducerCore {
@@ -17,6 +18,8 @@ impl ProducerCore {
         let waiting = state.waiting.entry(Arc::clone(&topic)).or_default();
         let first = waiting.is_empty();
         waiting.push(record);
+        let unassigned = TopicPartition::new(Arc::clone(&topic), -1);
+        state.count(&unassigned).accepted += 1;
         if first {
             drop(task::spawn(run(Weak::clone(&self.this), topic)));
         }

@@ -12,6 +12,7 @@ mod idempotence;
 mod positions;
 mod produce_consume;
 mod producing;
+mod statistics;
 mod storm;
 mod support;
 mod transactions;
