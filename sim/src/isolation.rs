@@ -191,6 +191,37 @@ impl Zygote {
     }
 }
 
+/// A child's heap grows in such steps, and is never given back.
+#[cfg(target_env = "gnu")]
+const HEAP_STEP_BYTES: libc::c_int = 64 << 20;
+/// The most that glibc takes: anything smaller comes from the heap.
+#[cfg(target_env = "gnu")]
+const HEAP_BLOCK_BYTES_MAX: libc::c_int = 32 << 20;
+
+/// Lets the child allocate from memory of its own, from the next huge page on. What is left of the
+/// parent's last one it would get in small pages, each for a fault; what comes behind it is new, and of
+/// huge pages where the parent was started so (`glibc.malloc.hugetlb`).
+#[cfg(target_env = "gnu")]
+fn begin_fresh_heap() {
+    const HUGE_PAGE_BYTES: usize = 2 << 20;
+    /// What the allocator needs beside a block, rounded up.
+    const BLOCK_HEADER_BYTES: usize = 64;
+    // SAFETY: they take numbers. The block is never used, and left to the end of the process.
+    unsafe {
+        libc::mallopt(libc::M_TOP_PAD, HEAP_STEP_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, HEAP_BLOCK_BYTES_MAX);
+        let free_at_end = usize::try_from(libc::mallinfo().keepcost).unwrap_or(0);
+        let end = libc::sbrk(0).addr();
+        let skipped = free_at_end + (end.next_multiple_of(HUGE_PAGE_BYTES) - end);
+        // Nobody reads it, so the call would be left out.
+        std::hint::black_box(libc::malloc(skipped.saturating_sub(BLOCK_HEADER_BYTES)));
+    }
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn begin_fresh_heap() {}
+
 /// Refuses to fork a process with more than one thread.
 fn check_single_thread() -> Result<(), IsolationError> {
     let threads = std::fs::read_dir("/proc/self/task")
@@ -285,6 +316,7 @@ fn run_child(
         libc::dup2(output.as_raw_fd(), libc::STDOUT_FILENO);
         libc::dup2(output.as_raw_fd(), libc::STDERR_FILENO);
     }
+    begin_fresh_heap();
     run_here(seed, move || {
         body(&mut writer);
         writer.flush()

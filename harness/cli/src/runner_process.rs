@@ -15,12 +15,12 @@ use whitewater::verdict::Verdict;
 
 use crate::setup_error::SetupError;
 
-/// How the GNU C library's allocator suits a process that lives for one seed: one heap that grows in
-/// large steps, of huge pages, and is never given back; and long free lists. A quarter of a seed's
+/// How the GNU C library's allocator suits a process that lives for one seed: one heap, of huge pages
+/// (the child makes it grow in large steps, see `whitewater_sim::isolation`), and long free lists. What
+/// the parent needs for a while stays out of the heap that its children inherit. A quarter of a seed's
 /// time goes into page faults otherwise. Other C libraries ignore it.
 const ALLOCATOR_TUNABLES: &str = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:\
-     glibc.malloc.top_pad=67108864:glibc.malloc.mmap_threshold=1073741824:\
-     glibc.malloc.trim_threshold=2147483647:\
+     glibc.malloc.mmap_threshold=131072:\
      glibc.malloc.tcache_count=2000:glibc.malloc.tcache_max=4096";
 
 /// A runner process; dropping it ends the process.
