@@ -27,6 +27,7 @@ mod position;
 mod queue_poll;
 pub mod stream_consumer;
 mod subscription;
+mod topic_selection;
 mod trace_position;
 
 use std::sync::Arc;

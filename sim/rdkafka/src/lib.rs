@@ -24,6 +24,7 @@ mod log;
 pub mod message;
 pub mod metadata;
 mod opaque;
+mod posix_regex;
 pub mod producer;
 mod record_batch;
 mod runtime;
@@ -31,6 +32,7 @@ pub mod statistics;
 mod timeout;
 mod topic_partition;
 pub mod topic_partition_list;
+mod topic_patterns;
 pub mod types;
 pub mod util;
 

@@ -42,6 +42,8 @@ pub const IN_EVERY_GATE: &[&str] = &[
     "groups/subscribed_to_another_topic_cooperatively",
     "metadata/offsets_for_times",
     "metadata/the_watermarks_of_what_is_not_there",
+    "patterns/what_comes_later",
+    "patterns/what_the_blacklist_leaves",
     "positions/seek_beyond_the_end",
     "positions/seek_to_what_is_stored",
     "positions/seek_what_is_not_assigned",

@@ -10,6 +10,7 @@ mod deletion;
 mod ends;
 mod groups;
 mod metadata;
+mod patterns;
 mod positions;
 mod producing;
 mod static_members;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Case> {
         ends::CASES,
         groups::CASES,
         metadata::CASES,
+        patterns::CASES,
         positions::CASES,
         producing::CASES,
         static_members::CASES,

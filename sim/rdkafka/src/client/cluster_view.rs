@@ -42,6 +42,8 @@ pub(crate) struct ClusterView {
     pub(crate) names_by_id: BTreeMap<Uuid, Arc<str>>,
     /// Counts the responses taken in.
     pub(crate) version: u64,
+    /// When all topics were asked for last.
+    pub(crate) all_updated: Option<Duration>,
     /// When the last response was taken in.
     pub(crate) updated: Duration,
 }
@@ -74,6 +76,23 @@ impl ClusterView {
                 self.names_by_id.insert(topic.topic_id, Arc::clone(&name));
             }
             self.topics.insert(name, view);
+        }
+    }
+
+    /// Takes over that all topics were asked for, and that those not answered for are gone.
+    pub(crate) fn forget_all_but(&mut self, response: &MetadataResponse, now: Duration) {
+        self.all_updated = Some(now);
+        let answered: BTreeSet<&str> = response
+            .topics
+            .iter()
+            .filter_map(|topic| topic.name.as_ref())
+            .map(|name| &***name)
+            .collect();
+        for (name, topic) in &mut self.topics {
+            if !answered.contains(&**name) {
+                topic.error = RDKafkaErrorCode::UnknownTopicOrPartition;
+                topic.leaders.clear();
+            }
         }
     }
 

@@ -50,6 +50,8 @@ struct State {
     events: Option<Weak<dyn ClientEvents>>,
     /// All brokers were down the last time one went down.
     all_down: bool,
+    /// Topics are subscribed to by patterns: every refresh asks for all there are.
+    wants_all_topics: bool,
     /// Topics whose metadata is wanted soon.
     wanted: BTreeSet<Arc<str>>,
     refreshing: bool,
@@ -68,6 +70,7 @@ impl ClientCore {
                 nodes: BTreeMap::new(),
                 events: None,
                 all_down: false,
+                wants_all_topics: false,
                 wanted: BTreeSet::new(),
                 refreshing: false,
                 fatal: None,
@@ -149,6 +152,17 @@ impl ClientCore {
     /// Records a fatal error; the first one stays.
     pub(crate) fn set_fatal(&self, code: RDKafkaErrorCode, reason: String) {
         self.lock().fatal.get_or_insert((code, reason));
+    }
+
+    /// Says whether refreshes ask for all topics, new ones included.
+    pub(crate) fn set_wants_all_topics(&self, wants: bool) {
+        self.lock().wants_all_topics = wants;
+    }
+
+    /// Whether all topics were asked for not too long ago.
+    pub(crate) fn knows_all_topics(&self) -> bool {
+        let age = self.view().all_updated.map(|at| time::now() - at);
+        age.is_some_and(|age| age <= self.settings.metadata_max_age)
     }
 
     /// Reads the view of the cluster.
@@ -243,6 +257,7 @@ impl ClientCore {
         topics: Option<&BTreeSet<Arc<str>>>,
         deadline: Option<Duration>,
     ) -> Result<(MetadataResponse, Arc<Broker>), RDKafkaErrorCode> {
+        let all = topics.is_none();
         let topics = topics.map(|topics| {
             topics
                 .iter()
@@ -255,15 +270,18 @@ impl ClientCore {
             )
             .with_topics(topics);
         let (response, broker) = self.call_any(request, deadline).await?;
-        self.take_in(&response);
+        self.take_in(&response, all);
         Ok((response, broker))
     }
 
-    fn take_in(&self, response: &MetadataResponse) {
+    fn take_in(&self, response: &MetadataResponse, all: bool) {
         let nodes = {
             let mut view = self.view();
             view.update(response);
             view.updated = time::now();
+            if all {
+                view.forget_all_but(response, time::now());
+            }
             view.nodes.clone()
         };
         let events = {
@@ -352,7 +370,7 @@ impl State {
     }
 }
 
-/// Refreshes the metadata of all known topics (`topic.metadata.refresh.interval.ms`).
+/// Refreshes the metadata of all known topics, or of all there are (`topic.metadata.refresh.interval.ms`).
 async fn refresh_periodically(core: Weak<ClientCore>, interval: Duration) {
     loop {
         time::sleep(interval).await;
@@ -360,8 +378,10 @@ async fn refresh_periodically(core: Weak<ClientCore>, interval: Duration) {
             return;
         };
         let topics: BTreeSet<_> = core.view().topics.keys().cloned().collect();
-        if !topics.is_empty() {
-            let deadline = time::now() + interval;
+        let deadline = time::now() + interval;
+        if core.lock().wants_all_topics {
+            let _ = core.fetch_metadata(None, Some(deadline)).await;
+        } else if !topics.is_empty() {
             let _ = core.fetch_metadata(Some(&topics), Some(deadline)).await;
         }
     }

@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Boolean,
     /// Any text.
     Text,
+    /// A comma-separated list of names and regular expressions.
+    Patterns,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// One of these words, to the letter.
@@ -85,7 +87,7 @@ pub(crate) fn is_of_topic(property: &Property) -> bool {
     of_topics.any(|other| other.name == property.name)
 }
 
-use Kind::{Acks, Boolean, Checked, Choice, Dedicated, Flags, Float, Integer, Text};
+use Kind::{Acks, Boolean, Checked, Choice, Dedicated, Flags, Float, Integer, Patterns, Text};
 use Scope::{Both, Consumer, Producer};
 
 /// The table, in the order of librdkafka's documentation.
@@ -103,12 +105,12 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("metadata.recovery.strategy", Both, Choice(&["none", "rebootstrap"]), Some("rebootstrap"), None, false),
     property("metadata.recovery.rebootstrap.trigger.ms", Both, Integer(0, 2147483647), Some("300000"), None, false),
     property("topic.metadata.refresh.interval.ms", Both, Integer(-1, 3600000), Some("300000"), None, true),
-    property("metadata.max.age.ms", Both, Integer(1, 86400000), Some("900000"), None, false),
+    property("metadata.max.age.ms", Both, Integer(1, 86400000), Some("900000"), None, true),
     property("topic.metadata.refresh.fast.interval.ms", Both, Integer(1, 60000), Some("100"), None, true),
     property("topic.metadata.refresh.fast.cnt", Both, Integer(0, 1000), Some("10"), None, false),
     property("topic.metadata.refresh.sparse", Both, Boolean, Some("true"), None, false),
     property("topic.metadata.propagation.max.ms", Both, Integer(0, 3600000), Some("30000"), None, true),
-    property("topic.blacklist", Both, Text, None, None, false),
+    property("topic.blacklist", Both, Patterns, None, None, true),
     property("debug", Both, Flags(&["generic", "broker", "topic", "metadata", "feature", "queue", "msg", "protocol", "cgrp", "security", "fetch", "interceptor", "plugin", "consumer", "admin", "eos", "mock", "assignor", "conf", "telemetry", "all"]), None, None, false),
     property("socket.timeout.ms", Both, Integer(10, 300000), Some("60000"), None, true),
     property("socket.blocking.max.ms", Both, Integer(1, 60000), Some("1000"), None, false),

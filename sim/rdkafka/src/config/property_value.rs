@@ -1,6 +1,7 @@
 //! Checks a property's value as librdkafka does, and brings it into the form it is read back in.
 
 use super::properties::{Kind, Property};
+use crate::topic_patterns::TopicPatterns;
 
 /// Why a value was refused, in librdkafka's words.
 pub(crate) type Refusal = String;
@@ -12,6 +13,10 @@ pub(crate) fn canonical(property: &Property, value: &str) -> Result<String, Refu
     let name = property.name;
     match property.kind {
         Kind::Text => Ok(value.trim_start().to_owned()),
+        Kind::Patterns if TopicPatterns::parse(value).is_none() => Err(format!(
+            "Invalid value for configuration property \"{name}\": not a list of regular expressions"
+        )),
+        Kind::Patterns => Ok(value.to_owned()),
         Kind::Boolean => boolean(name, value),
         Kind::Integer(min, max) => integer(name, value, min, max),
         Kind::Acks if value.eq_ignore_ascii_case("all") => Ok("-1".to_owned()),

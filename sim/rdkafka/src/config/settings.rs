@@ -6,6 +6,7 @@ use super::NativeClientConfig;
 use crate::consumer::AssignorKind;
 use crate::error::{KafkaError, KafkaResult};
 use crate::producer::PartitionerKind;
+use crate::topic_patterns::TopicPatterns;
 use crate::types::RDKafkaType;
 
 /// Batches that a broker remembers of an idempotent producer, and so the most that may be under
@@ -29,6 +30,9 @@ pub(crate) struct Settings {
     pub(crate) metadata_propagation_max: Duration,
     /// None: no statistics.
     pub(crate) statistics_interval: Option<Duration>,
+    pub(crate) metadata_max_age: Duration,
+    /// Topics that subscriptions leave out.
+    pub(crate) topic_blacklist: TopicPatterns,
     pub(crate) allow_auto_create_topics: bool,
     pub(crate) max_in_flight: usize,
     pub(crate) consumer: ConsumerSettings,
@@ -137,9 +141,7 @@ impl NativeClientConfig {
             retry_backoff: self.millis("retry.backoff.ms"),
             retry_backoff_max: self.millis("retry.backoff.max.ms"),
             metadata_refresh_interval: self.positive_millis("topic.metadata.refresh.interval.ms"),
-            statistics_interval: self
-                .positive_millis("statistics.interval.ms")
-                .filter(|interval| !interval.is_zero()),
+            statistics_interval: self.positive_millis("statistics.interval.ms"),
             metadata_refresh_fast_interval: if self
                 .is_modified("topic.metadata.refresh.fast.interval.ms")
             {
@@ -148,6 +150,11 @@ impl NativeClientConfig {
                 self.millis("retry.backoff.ms")
             },
             metadata_propagation_max: self.millis("topic.metadata.propagation.max.ms"),
+            metadata_max_age: self.millis("metadata.max.age.ms"),
+            topic_blacklist: self
+                .value("topic.blacklist")
+                .and_then(TopicPatterns::parse)
+                .unwrap_or_default(),
             allow_auto_create_topics: if self.is_modified("allow.auto.create.topics") {
                 self.flag("allow.auto.create.topics")
             } else {

@@ -6,10 +6,11 @@ use std::sync::{Arc, Weak};
 use whitewater_sim::{task, time};
 
 use super::core::{ConsumerCore, State};
-use super::group_join::TopicCounts;
 use super::group_membership::{JoinState, NextSubscription};
+use super::topic_selection::Selected;
 use crate::topic_partition::TopicPartition;
 use crate::topic_partition_list::TopicPartitionList;
+use crate::topic_patterns::{TopicPatterns, is_pattern};
 use crate::types::RDKafkaErrorCode;
 
 /// Why a member joins, or joins again, when topics of its subscription come or go.
@@ -19,16 +20,20 @@ impl ConsumerCore {
     /// Replaces the subscription (`rd_kafka_cgrp_subscribe`).
     ///
     /// # Errors
-    /// `InvalidArgument` without topics or with a pattern (`^...`), which the simulator does not
-    /// offer yet; `Fatal` after a fatal error.
+    /// `InvalidArgument` without topics, or with a pattern (`^...`) that is no regular expression or
+    /// that the coordinator would have to match; `Fatal` after a fatal error.
     pub(super) fn subscribe(
         &self,
         state: &mut State,
         topics: BTreeSet<Arc<str>>,
     ) -> Result<(), RDKafkaErrorCode> {
-        let impossible = |topic: &Arc<str>| topic.is_empty() || topic.starts_with('^');
+        let patterns = TopicPatterns::new(&topics);
+        let possible = |patterns: TopicPatterns| {
+            !(patterns.has_expressions() && state.group.uses_consumer_protocol())
+        };
         if topics.is_empty()
-            || topics.iter().any(impossible)
+            || topics.iter().any(|topic| topic.is_empty())
+            || !patterns.is_some_and(possible)
             || (self.settings().assignors.is_empty() && !state.group.uses_consumer_protocol())
         {
             return Err(RDKafkaErrorCode::InvalidArgument);
@@ -97,26 +102,40 @@ impl ConsumerCore {
             }
             self.unsubscribe(state, false);
         }
+        self.expect_topics(&topics);
         state.group.subscription = Some(topics);
         state.group.subscribed_topics.clear();
         state.group.reported_topics.clear();
     }
 
+    fn expect_topics(&self, topics: &BTreeSet<Arc<str>>) {
+        let wants_all = topics.iter().any(|topic| is_pattern(topic));
+        self.client.set_wants_all_topics(wants_all);
+    }
+
+    /// Whether it is known which topics are meant.
+    fn knows_topics(&self, topics: &BTreeSet<Arc<str>>) -> bool {
+        if topics.iter().any(|topic| is_pattern(topic)) {
+            return self.client.knows_all_topics();
+        }
+        let view = self.client.view();
+        topics.iter().all(|topic| view.topics.contains_key(topic))
+    }
+
     /// Cooperative: only what is no longer wanted is given up.
     fn modify_subscription(&self, state: &mut State, topics: BTreeSet<Arc<str>>) {
+        let wanted = TopicPatterns::new(&topics).unwrap_or_default();
         let unwanted: Vec<TopicPartition> = state
             .group
             .group_assignment
             .iter()
             .flatten()
-            .filter(|partition| !topics.contains(&partition.topic))
+            .filter(|partition| !wanted.matches(&partition.topic))
             .cloned()
             .collect();
         let changed = state.group.subscription.as_ref() != Some(&topics);
-        let known = {
-            let view = self.client.view();
-            topics.iter().all(|topic| view.topics.contains_key(topic))
-        };
+        let known = self.knows_topics(&topics);
+        self.expect_topics(&topics);
         state.group.subscription = Some(topics);
         if !known {
             // What is given up is decided once the topics are known.
@@ -181,17 +200,16 @@ impl ConsumerCore {
         let Some(subscription) = state.group.subscription.clone() else {
             return;
         };
-        let unknown: BTreeSet<Arc<str>> = {
-            let view = self.client.view();
-            subscription
-                .into_iter()
-                .filter(|topic| !view.topics.contains_key(topic))
-                .collect()
-        };
-        if unknown.is_empty() {
+        if self.knows_topics(&subscription) {
             self.update_topics(state);
             return;
         }
+        // None: all topics there are.
+        let unknown = (!subscription.iter().any(|topic| is_pattern(topic))).then(|| {
+            let view = self.client.view();
+            let is_unknown = |topic: &Arc<str>| !view.topics.contains_key(topic);
+            subscription.into_iter().filter(is_unknown).collect()
+        });
         if std::mem::replace(&mut state.group.learning_topics, true) {
             return;
         }
@@ -199,7 +217,7 @@ impl ConsumerCore {
         drop(task::spawn(async move {
             let Some(core) = core.upgrade() else { return };
             // The view's update has the subscription looked at again.
-            let fetched = core.client.fetch_metadata(Some(&unknown), None).await;
+            let fetched = core.client.fetch_metadata(unknown.as_ref(), None).await;
             debug_assert!(fetched.is_ok() || core.client.is_closed());
             core.lock().group.learning_topics = false;
         }));
@@ -211,22 +229,11 @@ impl ConsumerCore {
         let Some(subscription) = &state.group.subscription else {
             return false;
         };
-        let (counts, missing) = {
-            let view = self.client.view();
-            let counts: TopicCounts = view.partition_counts(subscription);
-            let missing: Vec<_> = subscription
-                .iter()
-                .filter_map(|topic| {
-                    let error = view.topics.get(topic)?.error;
-                    (error != RDKafkaErrorCode::NoError).then(|| (Arc::clone(topic), error))
-                })
-                .collect();
-            (counts, missing)
-        };
+        let Selected { counts, missing } = self.select_topics(subscription);
         state
             .group
             .reported_topics
-            .retain(|topic| !counts.contains_key(topic));
+            .retain(|topic| missing.contains_key(topic));
         for (topic, error) in missing {
             if error == RDKafkaErrorCode::LeaderNotAvailable {
                 self.client.want_metadata(&topic);
