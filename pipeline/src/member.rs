@@ -94,6 +94,12 @@ impl Member {
         }
     }
 
+    /// Whether the group has given all of this member's partitions to others; the revocation may still
+    /// be on its way.
+    pub(crate) fn assignment_lost(&self) -> bool {
+        self.consumer.assignment_lost()
+    }
+
     /// Lets the revoked partitions go, of which `attached` are being fetched.
     pub(crate) fn answer_revocation(&self, attached: &[At]) -> KafkaResult<()> {
         if self.cooperative {

@@ -25,11 +25,11 @@ pub(crate) enum Entry {
 /// Decides by the sink's progress and the log's oldest and end offset.
 pub(crate) fn entry(progress: Option<&Progress>, low: i64, end_offset: i64, start: Start) -> Entry {
     let Some(progress) = progress else {
-        return Entry::Begin {
-            offset: match start {
-                Start::Earliest => low,
-                Start::Latest => end_offset,
-            },
+        return match start {
+            // It was to be read from its first record, whoever was too late for it.
+            Start::Earliest if low > 0 => Entry::OverGap { gap: 0..low },
+            Start::Earliest => Entry::Begin { offset: low },
+            Start::Latest => Entry::Begin { offset: end_offset },
         };
     };
     let next_offset = progress.next_offset;
@@ -80,8 +80,17 @@ mod tests {
     #[test]
     fn a_partition_never_seen_begins_where_the_configuration_says() {
         assert_eq!(
+            entry(None, 0, 9, Start::Earliest),
+            Entry::Begin { offset: 0 }
+        );
+        assert_eq!(entry(None, 5, 9, Start::Latest), Entry::Begin { offset: 9 });
+    }
+
+    #[test]
+    fn what_retention_deleted_before_the_first_claim_is_a_gap_to_who_wants_all() {
+        assert_eq!(
             entry(None, 5, 9, Start::Earliest),
-            Entry::Begin { offset: 5 }
+            Entry::OverGap { gap: 0..5 }
         );
         assert_eq!(entry(None, 5, 9, Start::Latest), Entry::Begin { offset: 9 });
     }

@@ -340,6 +340,7 @@ impl<S: Sink> Worker<'_, '_, S> {
 
     /// Lets the client fetch what is owned.
     fn attach(&mut self, ids: &[LineId]) {
+        let ids = &self.without_old_attachments(ids)[..];
         let mut added: Vec<At> = Vec::with_capacity(ids.len());
         for id in ids {
             if let Some(line) = self.lines.get_mut(*id) {
@@ -361,8 +362,27 @@ impl<S: Sink> Worker<'_, '_, S> {
         }
     }
 
+    /// Those of the lines that the client does not fetch from an old place any more; the others wait.
+    fn without_old_attachments(&mut self, ids: &[LineId]) -> Vec<LineId> {
+        self.detach(ids);
+        let attached = |id: &LineId| self.lines.get(*id).is_some_and(|line| line.attached);
+        let (waiting, free): (Vec<LineId>, Vec<LineId>) = ids.iter().copied().partition(attached);
+        let retry_at = clock::monotonic() + RETRY_SOON;
+        for id in waiting {
+            self.unclaim(id, None, retry_at);
+        }
+        free
+    }
+
     /// Stops the client from fetching lines that we stay assigned to.
+    ///
+    /// Not while a revocation of everything is on its way: librdkafka would take it for the answer
+    /// (`rd_kafka_cgrp_incremental_unassign`), join again, and commit in the new generation what is
+    /// another's by now. What comes of these lines until then is nobody's record.
     pub(super) fn detach(&mut self, ids: &[LineId]) {
+        if self.member.assignment_lost() {
+            return;
+        }
         let mut removed: Vec<At> = Vec::new();
         for id in ids {
             if let Some(line) = self.lines.get_mut(*id)
