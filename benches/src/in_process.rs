@@ -25,16 +25,17 @@ use whitewater_cluster::{
 };
 
 /// The topic that is there.
-const TOPIC: &str = "bench";
-const GROUP: &str = "bench";
+pub const TOPIC: &str = "bench";
+pub(crate) const GROUP: &str = "bench";
 /// The one broker, which leads every partition and coordinates every group.
 const BROKER: i32 = 1;
 /// The wall clock of every call.
 const WALL_MS: i64 = 1_700_000_000_000;
 
-/// A cluster of one broker with one topic, and its only client.
+/// A cluster of one broker with one topic, and who calls it.
 pub struct InProcess {
     cluster: Cluster,
+    connection: ConnectionId,
     correlation_id: i32,
     monotonic: Duration,
 }
@@ -63,9 +64,11 @@ impl InProcess {
                 }],
                 settings: BrokerSettings {
                     group_initial_rebalance_delay_ms: 0,
+                    group_consumer_assignment_interval_ms: 0,
                     ..BrokerSettings::default()
                 },
             }),
+            connection: ConnectionId(0),
             correlation_id: 0,
             monotonic: Duration::from_secs(1),
         };
@@ -78,30 +81,60 @@ impl InProcess {
         client
     }
 
+    /// The next calls come by this connection. One that waits for an answer holds up what comes behind it.
+    pub fn by_connection(&mut self, number: u64) -> &mut Self {
+        self.connection = ConnectionId(number);
+        self
+    }
+
     /// Calls the cluster with one request and takes its answer, as a carrier would.
     pub fn ask(&mut self, api_version: i16, body: RequestKind) -> ResponseKind {
+        self.ask_all(api_version, body, 1).swap_remove(0)
+    }
+
+    /// Calls the cluster with one request, and waits until it has answered so many: this one and those
+    /// that waited.
+    pub fn ask_all(
+        &mut self,
+        api_version: i16,
+        body: RequestKind,
+        count: usize,
+    ) -> Vec<ResponseKind> {
+        let mut answers = self.send(api_version, body);
+        while answers.len() < count {
+            self.monotonic = self
+                .cluster
+                .next_timer()
+                .expect("a request that is not answered waits for a timer");
+            let outputs = self.cluster.tick(self.now());
+            answers.extend(self.answers(outputs));
+        }
+        answers
+    }
+
+    /// Calls the cluster with one request. Gives what it answers at once, to this and to those that
+    /// waited.
+    pub fn send(&mut self, api_version: i16, body: RequestKind) -> Vec<ResponseKind> {
         self.correlation_id += 1;
         let request = Request {
-            connection: ConnectionId(1),
+            connection: self.connection,
             correlation_id: self.correlation_id,
             api_version,
             client_id: "bench".to_owned(),
             client_host: "/127.0.0.1".to_owned(),
             body,
         };
-        let mut outputs = self.cluster.handle(self.now(), BROKER, request);
-        while outputs.is_empty() {
-            self.monotonic = self
-                .cluster
-                .next_timer()
-                .expect("a request that is not answered waits for a timer");
-            outputs = self.cluster.tick(self.now());
-        }
+        let outputs = self.cluster.handle(self.now(), BROKER, request);
+        self.answers(outputs)
+    }
+
+    fn answers(&mut self, outputs: Vec<Output>) -> Vec<ResponseKind> {
         drop(self.cluster.take_events());
-        match outputs.pop() {
-            Some(Output::Response { body, .. }) => body,
+        let answer = |output| match output {
+            Output::Response { body, .. } => body,
             other => panic!("not a response: {other:?}"),
-        }
+        };
+        outputs.into_iter().map(answer).collect()
     }
 
     /// Joins the group as its only member.
@@ -241,6 +274,6 @@ fn topic_name() -> TopicName {
     TopicName(text(TOPIC))
 }
 
-fn text(text: &'static str) -> StrBytes {
+pub(crate) fn text(text: &'static str) -> StrBytes {
     StrBytes::from_static_str(text)
 }

@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod commits;
+pub mod groups;
 pub mod in_process;
 pub mod mode;
 pub mod pipeline_run;

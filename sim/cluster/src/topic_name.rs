@@ -35,8 +35,11 @@ pub fn check(name: &str) -> Result<(), &'static str> {
 
 /// Whether two names would share a metric name (`Topic.hasCollision`).
 pub fn collide(one: &str, other: &str) -> bool {
-    let folded = |name: &str| name.replace('.', "_");
-    folded(one) == folded(other)
+    if one.len() != other.len() || !one.contains(['.', '_']) {
+        return one == other;
+    }
+    let folded = |byte: u8| if byte == b'.' { b'_' } else { byte };
+    one.bytes().map(folded).eq(other.bytes().map(folded))
 }
 
 #[cfg(test)]
@@ -57,5 +60,6 @@ mod tests {
     fn a_dot_collides_with_an_underscore() {
         assert!(collide("a.b", "a_b"));
         assert!(!collide("a-b", "a_b"));
+        assert!(!collide("a.b", "a_b_"));
     }
 }
