@@ -25,8 +25,9 @@ pub struct RewindCommitted {
     records: Range<u64>,
 }
 
-/// No other fault brings a worker back this soon: the group would not be empty.
-const AWAY: Duration = Duration::from_secs(5);
+/// So long are the workers away. No other fault brings one back meanwhile: the group would not be
+/// empty.
+const AWAY: Duration = Duration::from_secs(10);
 
 fn some_records() -> Range<u64> {
     Range { low: 1, high: 100 }
@@ -46,7 +47,7 @@ impl Fault for RewindCommitted {
             action: FaultAction::RewindCommitted(Action {
                 records: self.records.draw(random),
             }),
-            lasts: None,
+            lasts: Some(AWAY),
         })
     }
 }
@@ -71,16 +72,20 @@ impl ActsOn for Action {
 impl Inject for Action {
     async fn begin(&self, on: &Injector, ends_at: Duration) -> Begun {
         let fleet = on.fleet.clone();
-        let mut stopped = fleet.names();
-        stopped.retain(|name| fleet.kill(name));
-        // The group is empty when the sessions have expired.
+        let mut stopped = Vec::new();
+        for name in fleet.names() {
+            if fleet.stop(&name).await {
+                stopped.push(name);
+            }
+        }
+        // A member that could not leave is there until its session has expired.
         let mut rewound = false;
         while !rewound && time::now() < ends_at {
-            time::sleep(Duration::from_millis(500)).await;
             if administrator::members(&on.cluster, &on.plan.group).is_empty() {
                 rewound = administrator::rewind(&on.cluster, &on.plan.group, self.records);
                 break;
             }
+            time::sleep(Duration::from_millis(500)).await;
         }
         Begun::until(rewound, async move {
             stopped.iter().for_each(|name| fleet.start(name));

@@ -126,7 +126,7 @@ fn every_kind_is_drawn_like_this() {
     host-a             1s         {"kind":"disk-error","host":"host-a","operation":"write","after":180,"times":8}
     host-a             1s         {"kind":"fsync-error","host":"host-a","after":7,"times":7}
     host-a             1s         {"kind":"fsync-slow","host":"host-a","latency_us_min":50000,"latency_us_max":3000000}
-    group              at once    {"kind":"rewind-committed","records":29}
+    group              10s        {"kind":"rewind-committed","records":29}
     broker-3           1s         {"kind":"broker-disk-full","broker":{"id":3},"log_dir":0,"room_kib":22}
     trades@2           5s         {"kind":"upgrade","to":"trades@2","how":"all-at-once","pause_ms":4941}
     "#);
