@@ -98,12 +98,13 @@ impl ActsOn for Action {
 impl Inject for Action {
     async fn begin(&self, on: &Injector, ends_at: Duration) -> Begun {
         let lasts = time::now() < ends_at;
-        let hit = self.replace_all(&on.fleet, &self.to).await;
+        self.replace_all(&on.fleet, &self.to).await;
+        // Where no worker ran, those that start next are the new version's.
         if !lasts {
-            return Begun::over(hit);
+            return Begun::over(true);
         }
         let (action, fleet, old) = (self.clone(), on.fleet.clone(), on.plan.pipeline.clone());
-        Begun::until(hit, async move {
+        Begun::until(true, async move {
             action.replace_all(&fleet, &old).await;
         })
     }
@@ -111,8 +112,8 @@ impl Inject for Action {
 
 #[cfg(madsim)]
 impl Action {
-    /// Whether any worker ran. One that is down starts as the new version when it starts again.
-    async fn replace_all(&self, fleet: &Fleet, version: &str) -> bool {
+    /// A worker that is down starts as the new version when it starts again.
+    async fn replace_all(&self, fleet: &Fleet, version: &str) {
         let mut stopped = Vec::new();
         for name in fleet.names() {
             let wanted = fleet.is_wanted(&name);
@@ -130,6 +131,5 @@ impl Action {
         for name in stopped.iter().filter(|_| self.how == How::AllAtOnce) {
             fleet.start(name);
         }
-        !stopped.is_empty()
     }
 }
