@@ -5,6 +5,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kafka_protocol::records::RecordBatchDecoder;
+use whitewater_benches::groups::ClassicGroup;
 use whitewater_benches::in_process::{InProcess, record_batch};
 use whitewater_benches::records::TRADES;
 
@@ -48,13 +49,13 @@ fn commit(criterion: &mut Criterion) {
     group.bench_function(format!("{PARTITIONS} offsets"), |bencher| {
         bencher.iter_batched_ref(
             || {
-                let mut cluster = InProcess::new(PARTITIONS);
-                let member = cluster.join();
-                (cluster, member)
+                let mut group = ClassicGroup::new(PARTITIONS);
+                group.join(1);
+                group
             },
-            |(cluster, member)| {
+            |group| {
                 for offset in 0..CALLS as i64 {
-                    cluster.commit(member, PARTITIONS, offset);
+                    group.commit(PARTITIONS, offset);
                 }
             },
             BatchSize::PerIteration,

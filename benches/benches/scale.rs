@@ -31,10 +31,14 @@ fn main() {
         partition(records / large);
     }
     for members in [10, 30, 100] {
-        classic_group(members);
+        let what = "members join a classic group";
+        let (new, join) = (ClassicGroup::new, ClassicGroup::join);
+        group(what, members, new, join, ClassicGroup::heartbeats);
     }
     for members in [10, 30, 100] {
-        consumer_protocol_group(members);
+        let what = "members join by group.protocol=consumer";
+        let (new, join) = (ConsumerProtocolGroup::new, ConsumerProtocolGroup::join);
+        group(what, members, new, join, ConsumerProtocolGroup::heartbeats);
     }
     for topics in [10, 100, 1_000] {
         many_topics(topics);
@@ -100,33 +104,27 @@ fn offset_for_timestamp(cluster: &mut InProcess) {
     assert!(matches!(answer, ResponseKind::ListOffsets(_)));
 }
 
-fn classic_group(members: usize) {
-    let new = || ClassicGroup::new(members as i32);
-    let took = shortest(new, |group| group.join(members));
-    row("members join a classic group", members, took);
+/// A group to which so many members come, and that beats then.
+fn group<G>(
+    what: &str,
+    members: usize,
+    new: fn(i32) -> G,
+    join: fn(&mut G, usize),
+    heartbeats: fn(&mut G),
+) {
+    let new = || new(members as i32);
+    let took = shortest(new, |group| join(group, members));
+    row(what, members, took);
     let stable = || {
         let mut group = new();
-        group.join(members);
+        join(&mut group, members);
         group
     };
     row(
         "heartbeats, one of each",
         members,
-        shortest(stable, ClassicGroup::heartbeats),
+        shortest(stable, heartbeats),
     );
-}
-
-fn consumer_protocol_group(members: usize) {
-    let new = || ConsumerProtocolGroup::new(members as i32);
-    let took = shortest(new, |group| group.join(members));
-    row("members join by group.protocol=consumer", members, took);
-    let stable = || {
-        let mut group = new();
-        group.join(members);
-        group
-    };
-    let took = shortest(stable, ConsumerProtocolGroup::heartbeats);
-    row("heartbeats, one of each", members, took);
 }
 
 fn many_topics(topics: usize) {

@@ -5,14 +5,19 @@ use kafka_protocol::messages::consumer_group_heartbeat_request::{
     ConsumerGroupHeartbeatRequest, TopicPartitions,
 };
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     ConsumerGroupHeartbeatResponse, FindCoordinatorRequest, GroupId, HeartbeatRequest,
-    JoinGroupRequest, ResponseKind, SyncGroupRequest, TopicName,
+    JoinGroupRequest, OffsetCommitRequest, ResponseKind, SyncGroupRequest,
 };
 use kafka_protocol::protocol::StrBytes;
 
-use crate::in_process::{GROUP, InProcess, TOPIC, text};
+use crate::in_process::{InProcess, text, topic_name};
+
+const GROUP: &str = "bench";
 
 /// A stable group of the classic protocol.
 pub struct ClassicGroup {
@@ -25,10 +30,8 @@ impl ClassicGroup {
     /// So many members that have not joined yet, with a partition each.
     #[must_use]
     pub fn new(partitions: i32) -> Self {
-        let mut cluster = InProcess::new(partitions);
-        find_coordinator(&mut cluster);
         Self {
-            cluster,
+            cluster: with_coordinator(partitions),
             members: Vec::new(),
             generation: 0,
         }
@@ -116,6 +119,30 @@ impl ClassicGroup {
             assert!(matches!(answer, ResponseKind::Heartbeat(beat) if beat.error_code == 0));
         }
     }
+
+    /// The first member commits an offset of every partition in one request.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn commit(&mut self, partitions: i32, offset: i64) {
+        let partition = |index| {
+            OffsetCommitRequestPartition::default()
+                .with_partition_index(index)
+                .with_committed_offset(offset)
+        };
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(topic_name())
+            .with_partitions((0..partitions).map(partition).collect());
+        let request = OffsetCommitRequest::default()
+            .with_group_id(GroupId(text(GROUP)))
+            .with_generation_id_or_member_epoch(self.generation)
+            .with_member_id(self.members[0].clone())
+            .with_topics(vec![topic]);
+        let ResponseKind::OffsetCommit(response) = self.cluster.ask(8, request.into()) else {
+            panic!("OffsetCommit is answered by OffsetCommit");
+        };
+        assert_eq!(response.topics[0].partitions[0].error_code, 0);
+    }
 }
 
 fn join(member: StrBytes) -> JoinGroupRequest {
@@ -131,9 +158,12 @@ fn join(member: StrBytes) -> JoinGroupRequest {
         .with_protocols(vec![protocol])
 }
 
-fn find_coordinator(cluster: &mut InProcess) {
+/// A cluster whose broker has been asked who coordinates the group.
+fn with_coordinator(partitions: i32) -> InProcess {
+    let mut cluster = InProcess::new(partitions);
     let request = FindCoordinatorRequest::default().with_key(text(GROUP));
     cluster.ask(0, request.into());
+    cluster
 }
 
 /// A group of `group.protocol=consumer` (KIP-848).
@@ -153,10 +183,8 @@ impl ConsumerProtocolGroup {
     /// A group without members, for a topic of so many partitions.
     #[must_use]
     pub fn new(partitions: i32) -> Self {
-        let mut cluster = InProcess::new(partitions);
-        find_coordinator(&mut cluster);
         Self {
-            cluster,
+            cluster: with_coordinator(partitions),
             members: Vec::new(),
         }
     }
@@ -205,7 +233,7 @@ impl ConsumerProtocolGroup {
             .with_member_id(member.id.clone())
             .with_member_epoch(member.epoch)
             .with_rebalance_timeout_ms(30_000)
-            .with_subscribed_topic_names(Some(vec![TopicName(text(TOPIC))]))
+            .with_subscribed_topic_names(Some(vec![topic_name()]))
             .with_topic_partitions(Some(member.assigned.clone()));
         let ResponseKind::ConsumerGroupHeartbeat(beat) = self.cluster.ask(1, request.into()) else {
             panic!("ConsumerGroupHeartbeat is answered by ConsumerGroupHeartbeat");

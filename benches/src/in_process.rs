@@ -6,14 +6,9 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
-use kafka_protocol::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FindCoordinatorRequest, GroupId, JoinGroupRequest,
-    OffsetCommitRequest, ProduceRequest, RequestKind, ResponseKind, SyncGroupRequest, TopicName,
+    CreateTopicsRequest, FetchRequest, ProduceRequest, RequestKind, ResponseKind, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{
@@ -26,7 +21,6 @@ use whitewater_cluster::{
 
 /// The topic that is there.
 pub const TOPIC: &str = "bench";
-pub(crate) const GROUP: &str = "bench";
 /// The one broker, which leads every partition and coordinates every group.
 const BROKER: i32 = 1;
 /// The wall clock of every call.
@@ -38,13 +32,6 @@ pub struct InProcess {
     connection: ConnectionId,
     correlation_id: i32,
     monotonic: Duration,
-}
-
-/// A member of a group that is stable.
-#[derive(Debug, Clone)]
-pub struct Member {
-    id: StrBytes,
-    generation: i32,
 }
 
 impl InProcess {
@@ -137,43 +124,6 @@ impl InProcess {
         outputs.into_iter().map(answer).collect()
     }
 
-    /// Joins the group as its only member.
-    #[must_use]
-    pub fn join(&mut self) -> Member {
-        self.ask(
-            0,
-            FindCoordinatorRequest::default()
-                .with_key(text(GROUP))
-                .into(),
-        );
-        let protocol = JoinGroupRequestProtocol::default()
-            .with_name(text("range"))
-            .with_metadata(Bytes::new());
-        let join = JoinGroupRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_session_timeout_ms(30_000)
-            .with_rebalance_timeout_ms(30_000)
-            .with_protocol_type(text("consumer"))
-            .with_protocols(vec![protocol]);
-        let ResponseKind::JoinGroup(joined) = self.ask(3, join.into()) else {
-            panic!("JoinGroup is answered by JoinGroup");
-        };
-        assert_eq!(joined.error_code, 0);
-        let member = Member {
-            id: joined.member_id,
-            generation: joined.generation_id,
-        };
-        let sync = SyncGroupRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_generation_id(member.generation)
-            .with_member_id(member.id.clone());
-        let ResponseKind::SyncGroup(synced) = self.ask(2, sync.into()) else {
-            panic!("SyncGroup is answered by SyncGroup");
-        };
-        assert_eq!(synced.error_code, 0);
-        member
-    }
-
     /// Produces a batch to partition 0 with `acks=all`.
     pub fn produce(&mut self, batch: Bytes) {
         let data = PartitionProduceData::default().with_records(Some(batch));
@@ -208,27 +158,6 @@ impl InProcess {
         let partition = response.responses.swap_remove(0).partitions.swap_remove(0);
         assert_eq!(partition.error_code, 0);
         partition.records.expect("there is something to fetch")
-    }
-
-    /// Commits an offset of every partition in one request.
-    pub fn commit(&mut self, member: &Member, partitions: i32, offset: i64) {
-        let partition = |index| {
-            OffsetCommitRequestPartition::default()
-                .with_partition_index(index)
-                .with_committed_offset(offset)
-        };
-        let topic = OffsetCommitRequestTopic::default()
-            .with_name(topic_name())
-            .with_partitions((0..partitions).map(partition).collect());
-        let request = OffsetCommitRequest::default()
-            .with_group_id(GroupId(text(GROUP)))
-            .with_generation_id_or_member_epoch(member.generation)
-            .with_member_id(member.id.clone())
-            .with_topics(vec![topic]);
-        let ResponseKind::OffsetCommit(response) = self.ask(8, request.into()) else {
-            panic!("OffsetCommit is answered by OffsetCommit");
-        };
-        assert_eq!(response.topics[0].partitions[0].error_code, 0);
     }
 
     fn now(&self) -> Now {
@@ -270,7 +199,7 @@ pub fn record_batch(payloads: &[Vec<u8>]) -> Bytes {
     bytes.freeze()
 }
 
-fn topic_name() -> TopicName {
+pub(crate) fn topic_name() -> TopicName {
     TopicName(text(TOPIC))
 }
 
