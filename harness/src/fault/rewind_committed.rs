@@ -80,7 +80,7 @@ impl Inject for Action {
         }
         // A member that could not leave is there until its session has expired.
         let mut rewound = false;
-        while !rewound && time::now() < ends_at {
+        while time::now() < ends_at {
             if administrator::members(&on.cluster, &on.plan.group).is_empty() {
                 rewound = administrator::rewind(&on.cluster, &on.plan.group, self.records);
                 break;

@@ -224,20 +224,20 @@ impl Fleet {
 
     /// SIGKILL. Whether there was anything to kill. Returns when it has ended.
     pub(super) fn kill(&self, name: &str) -> bool {
-        let mut inner = self.inner();
-        let worker = inner.worker(name);
-        worker.wanted = false;
-        worker.asked = true;
-        let Some(pid) = worker.running else {
-            return false;
-        };
-        signal(pid, Signal::KILL);
-        drop(self.wait_for_end(inner, name, None));
-        true
+        self.end(name, Signal::KILL, None)
     }
 
     /// SIGTERM, then SIGKILL after the grace period. Returns when the worker has ended.
     pub(super) fn stop(&self, name: &str) -> bool {
+        let ran = self.end(name, Signal::TERM, Some(GRACE_PERIOD));
+        if ran {
+            self.kill(name);
+        }
+        ran
+    }
+
+    /// Sends a worker a signal to end by, and waits until it has, or for so long. Whether it ran.
+    fn end(&self, name: &str, by: Signal, at_most: Option<Duration>) -> bool {
         let mut inner = self.inner();
         let worker = inner.worker(name);
         worker.wanted = false;
@@ -245,10 +245,8 @@ impl Fleet {
         let Some(pid) = worker.running else {
             return false;
         };
-        signal(pid, Signal::TERM);
-        let inner = self.wait_for_end(inner, name, Some(GRACE_PERIOD));
-        drop(inner);
-        self.kill(name);
+        signal(pid, by);
+        drop(self.wait_for_end(inner, name, at_most));
         true
     }
 

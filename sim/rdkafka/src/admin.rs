@@ -27,7 +27,7 @@ pub use self::admin_types::{
     OwnedResourceSpecifier, PartitionAssignment, ResourceSpecifier, TopicReplication, TopicResult,
 };
 use crate::TopicPartitionList;
-use crate::client::api::{text, topic_name};
+use crate::client::api::{Api, text, topic_name};
 use crate::client::core::ClientCore;
 use crate::client::{Client, ClientContext, DefaultClientContext};
 use crate::config::{ClientConfig, FromClientConfig, FromClientConfigAndContext};
@@ -93,13 +93,8 @@ impl<C: ClientContext> AdminClient<C> {
             });
         async move {
             let request = request?;
-            if request.topics.is_empty() {
-                return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
-            }
-            let (response, _) = core
-                .call_any(request, Some(time::now() + timeout))
-                .await
-                .map_err(KafkaError::AdminOp)?;
+            let topics = request.topics.len();
+            let response = about_topics(&core, request, topics, timeout).await?;
             let results = response.topics.into_iter();
             Ok(results
                 .map(|topic| named(&topic.name, topic.error_code))
@@ -122,13 +117,8 @@ impl<C: ClientContext> AdminClient<C> {
             .with_topic_names(topic_names.iter().map(|name| topic_name(name)).collect())
             .with_timeout_ms(opts.operation_timeout_ms());
         async move {
-            if request.topic_names.is_empty() {
-                return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
-            }
-            let (response, _) = core
-                .call_any(request, Some(time::now() + timeout))
-                .await
-                .map_err(KafkaError::AdminOp)?;
+            let topics = request.topic_names.len();
+            let response = about_topics(&core, request, topics, timeout).await?;
             let results = response.responses.into_iter();
             Ok(results
                 .map(|topic| {
@@ -190,13 +180,8 @@ impl<C: ClientContext> AdminClient<C> {
             });
         async move {
             let request = request?;
-            if request.topics.is_empty() {
-                return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
-            }
-            let (response, _) = core
-                .call_any(request, Some(time::now() + timeout))
-                .await
-                .map_err(KafkaError::AdminOp)?;
+            let topics = request.topics.len();
+            let response = about_topics(&core, request, topics, timeout).await?;
             let results = response.results.into_iter();
             Ok(results
                 .map(|topic| named(&topic.name, topic.error_code))
@@ -351,6 +336,21 @@ fn grown(topic: &NewPartitions<'_>) -> KafkaResult<CreatePartitionsTopic> {
         .with_name(topic_name(topic.topic_name))
         .with_count(i32::try_from(topic.new_partition_count).unwrap_or(i32::MAX))
         .with_assignments(assignments))
+}
+
+/// Any broker's answer to a request about so many topics, of which there must be one.
+async fn about_topics<R: Api + Clone>(
+    core: &ClientCore,
+    request: R,
+    topics: usize,
+    timeout: Duration,
+) -> KafkaResult<R::Response> {
+    if topics == 0 {
+        return Err(KafkaError::AdminOp(RDKafkaErrorCode::InvalidArgument));
+    }
+    let answered = core.call_any(request, Some(time::now() + timeout)).await;
+    let (response, _) = answered.map_err(KafkaError::AdminOp)?;
+    Ok(response)
 }
 
 /// Deletes a group at its coordinator; the group's error.
