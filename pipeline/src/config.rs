@@ -1,7 +1,7 @@
 //! The configuration of a pipeline: a strict TOML file, or this struct.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use toml::de::DeTable;
 use crate::config_error::{ConfigError, Fault, suggestion};
 use crate::config_reader::Table;
 use crate::field_path::FieldPath;
+use crate::group_protocol::{GROUP_PROTOCOL, GroupProtocol};
 use crate::registry::{self, Definition};
 
 /// Everything a worker needs to know. All workers of a group share it, but for `worker`.
@@ -109,6 +110,7 @@ pub const SEEN_HORIZON_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// librdkafka's properties where its own defaults are not the right ones here.
 ///
 /// - `partition.assignment.strategy`: what a member keeps, it goes on reading during a rebalance.
+///   Not with `group.protocol=consumer`, which is so by itself.
 /// - `fetch.queue.backoff.ms`: librdkafka's 1,000 leaves a fast consumer idle when its queue was
 ///   full a moment ago; 5 nearly triples the throughput of a single loop.
 pub const KAFKA_DEFAULTS: &[(&str, &str)] = &[
@@ -139,7 +141,6 @@ const KAFKA_OWNED: &[(&str, &str)] = &[
         "offsets are committed after the sink has them",
     ),
     ("enable.partition.eof", "the worker does not use it"),
-    ("group.protocol", "only the classic protocol is supported"),
 ];
 
 impl Config {
@@ -181,8 +182,10 @@ impl Config {
     /// The properties of the group's consumer, in the order in which they are set.
     #[must_use]
     pub fn consumer_properties(&self) -> BTreeMap<String, String> {
+        let protocol = GroupProtocol::of(&self.kafka);
         let mut properties: BTreeMap<String, String> = KAFKA_DEFAULTS
             .iter()
+            .filter(|(key, _)| protocol.instead_of(key).is_none())
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect();
         properties.extend(self.kafka.clone());
@@ -423,33 +426,73 @@ fn read_webhook(top: &Table<'_>) -> Result<Option<String>, Fault> {
 }
 
 fn read_kafka(top: &Table<'_>) -> Result<BTreeMap<String, String>, Fault> {
-    let mut kafka = BTreeMap::new();
+    let mut properties = BTreeMap::new();
     if let Some(entry) = top.get("kafka") {
-        read_properties("", &Table::open(entry.table()?), &mut kafka)?;
+        read_properties("", &Table::open(entry.table()?), &mut properties)?;
     }
-    Ok(kafka)
+    check_protocol(&properties)?;
+    let kafka = properties.into_iter();
+    Ok(kafka.map(|(name, read)| (name, read.value)).collect())
+}
+
+/// One of librdkafka's properties, and where it stands.
+struct Property {
+    key_span: Range<usize>,
+    span: Range<usize>,
+    value: String,
 }
 
 /// `"session.timeout.ms" = 6000` and, without quotation marks, the nested tables that TOML makes of it.
 fn read_properties(
     prefix: &str,
     table: &Table<'_>,
-    kafka: &mut BTreeMap<String, String>,
+    properties: &mut BTreeMap<String, Property>,
 ) -> Result<(), Fault> {
-    for property in table.entries() {
-        let name = format!("{prefix}{}", property.key);
-        if property.is_table() {
-            read_properties(&format!("{name}."), &Table::open(property.table()?), kafka)?;
+    for entry in table.entries() {
+        let name = format!("{prefix}{}", entry.key);
+        if entry.is_table() {
+            let inner = Table::open(entry.table()?);
+            read_properties(&format!("{name}."), &inner, properties)?;
             continue;
         }
         if let Some((owned, instead)) = KAFKA_OWNED.iter().find(|(key, _)| *key == name) {
             return Err(Fault::at(
-                property.key_span,
+                entry.key_span,
                 format!("`{owned}` is not yours to set"),
                 *instead,
             ));
         }
-        kafka.insert(name, property.scalar()?);
+        let value = entry.scalar()?;
+        let property = Property {
+            key_span: entry.key_span,
+            span: entry.span,
+            value,
+        };
+        properties.insert(name, property);
+    }
+    Ok(())
+}
+
+/// A group's protocol decides what else can be set.
+fn check_protocol(properties: &BTreeMap<String, Property>) -> Result<(), Fault> {
+    let Some(named) = properties.get(GROUP_PROTOCOL) else {
+        return Ok(());
+    };
+    let Some(protocol) = GroupProtocol::from_name(&named.value) else {
+        return Err(Fault::at(
+            named.span.clone(),
+            format!("`{GROUP_PROTOCOL}` is neither"),
+            "`classic` or `consumer`",
+        ));
+    };
+    for (name, property) in properties {
+        if let Some(instead) = protocol.instead_of(name) {
+            return Err(Fault::at(
+                property.key_span.clone(),
+                format!("`{name}` can't be set with `{GROUP_PROTOCOL} = \"consumer\"`"),
+                instead,
+            ));
+        }
     }
     Ok(())
 }

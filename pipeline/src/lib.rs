@@ -13,6 +13,7 @@ mod config_reader;
 pub mod decimal;
 pub mod event_time;
 pub mod field_path;
+pub mod group_protocol;
 pub mod kafka_log;
 pub mod lag;
 mod member;

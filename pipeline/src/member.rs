@@ -10,6 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::Level;
 
 use crate::config::Config;
+use crate::group_protocol::GroupProtocol;
 use crate::rebalance::{RebalanceEvent, RebalanceLog};
 use crate::topic_partition::TopicPartition;
 
@@ -40,9 +41,7 @@ impl Member {
     /// Creates the consumer; nothing is sent yet.
     pub(crate) fn new(config: &Config) -> KafkaResult<Self> {
         let properties = config.consumer_properties();
-        let cooperative = properties
-            .get("partition.assignment.strategy")
-            .is_some_and(|strategy| strategy.contains("cooperative"));
+        let cooperative = GroupProtocol::is_cooperative(&properties);
         // A static member keeps its partitions until it is back.
         let leaves = !properties.contains_key("group.instance.id");
         let mut client = ClientConfig::new();
@@ -110,8 +109,8 @@ impl Member {
     }
 
     /// Asks the coordinator, by a synchronous offset commit, whether this member belongs to the
-    /// group's current generation. (The coordinator checks member and generation of every commit:
-    /// `ClassicGroup.validateOffsetCommit`.)
+    /// group's current generation, or is in its own present epoch. (The coordinator checks member
+    /// and generation of every commit: `validateOffsetCommit` of `ClassicGroup` and `ConsumerGroup`.)
     pub(crate) fn check_membership(&self, offsets: &[At]) -> KafkaResult<Membership> {
         match self.consumer.commit(&list(offsets)?, CommitMode::Sync) {
             Ok(()) => Ok(Membership::Confirmed),
@@ -173,10 +172,12 @@ fn list(offsets: &[At]) -> KafkaResult<TopicPartitionList> {
 fn membership(code: RDKafkaErrorCode) -> Membership {
     match code {
         // The second one also comes when a member's own JoinGroup is on its way: requests of one
-        // connection are answered in order, and the join has ended the generation by then.
-        RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration => {
-            Membership::Rebalancing(code)
-        }
+        // connection are answered in order, and the join has ended the generation by then. The third
+        // is its like in the consumer protocol: the answer to a heartbeat, which names another epoch,
+        // is on its way.
+        RDKafkaErrorCode::RebalanceInProgress
+        | RDKafkaErrorCode::IllegalGeneration
+        | RDKafkaErrorCode::StaleMemberEpoch => Membership::Rebalancing(code),
         RDKafkaErrorCode::NotCoordinator
         | RDKafkaErrorCode::CoordinatorNotAvailable
         | RDKafkaErrorCode::CoordinatorLoadInProgress
@@ -192,5 +193,23 @@ fn membership(code: RDKafkaErrorCode) -> Membership {
         | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
         | RDKafkaErrorCode::KafkaStorageError => Membership::Unreachable(code),
         _ => Membership::Refused(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_is_behind_its_group_asks_again() {
+        for code in [
+            RDKafkaErrorCode::RebalanceInProgress,
+            RDKafkaErrorCode::IllegalGeneration,
+            RDKafkaErrorCode::StaleMemberEpoch,
+        ] {
+            assert_eq!(membership(code), Membership::Rebalancing(code));
+        }
+        let gone = RDKafkaErrorCode::UnknownMemberId;
+        assert_eq!(membership(gone), Membership::Refused(gone));
     }
 }

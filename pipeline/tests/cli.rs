@@ -144,6 +144,11 @@ fn faults_of_a_configuration_are_shown_where_they_are() {
         ("session.timeout.ms = 6000", "enable.auto.commit = true"),
         ("session.timeout.ms = 6000", "session.timeout = 6000"),
         ("session.timeout.ms = 6000", "session.timeout.ms = \"soon\""),
+        (
+            "heartbeat.interval.ms = 200",
+            "group.protocol = \"consumer\"",
+        ),
+        ("session.timeout.ms = 6000", "group.protocol = \"modern\""),
         ("group = \"group\"", "group = \"group"),
         ("group = \"group\"", "group = "),
     ];

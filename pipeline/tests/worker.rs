@@ -10,7 +10,12 @@ mod workers;
 use std::io::{BufRead, Read, Write};
 use std::time::Duration;
 
-use served::{Kafka, PATIENCE, records_in, wait_until};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use served::{Kafka, PATIENCE, TOPIC, records_in, wait_until};
+use whitewater_pipeline::config::Config;
+use whitewater_pipeline::group_protocol::GroupProtocol;
 use whitewater_pipeline::registry;
 use whitewater_pipeline::sink::Sink;
 use whitewater_pipeline::sqlite::{Reader, SqliteSink};
@@ -42,15 +47,12 @@ fn one_worker_processes_everything_once_and_a_second_start_adds_nothing() {
 }
 
 /// Members join and leave while records come; workers differ in nothing but their name.
-fn members_come_and_go(strategy: &str) {
+fn members_come_and_go(how: &[(&str, &str)]) {
     let kafka = Kafka::start(3, 8);
     let (_directory, path) = sink();
     let named = |name: &str| {
         let mut config = config(&kafka, &path, name);
-        config.kafka.insert(
-            "partition.assignment.strategy".to_owned(),
-            strategy.to_owned(),
-        );
+        set(&mut config, how);
         config
     };
     let sent = with_disorder(&trades(0..4_000, 8), 40, 8);
@@ -88,14 +90,78 @@ fn members_come_and_go(strategy: &str) {
     assert_results(&path, &sent);
 }
 
+/// Sets properties of Kafka's client; the consumer protocol has no room for those of the classic one.
+fn set(config: &mut Config, properties: &[(&str, &str)]) {
+    let properties = properties.iter();
+    let properties = properties.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    config.kafka.extend(properties);
+    let protocol = GroupProtocol::of(&config.kafka);
+    config
+        .kafka
+        .retain(|name, _| protocol.instead_of(name).is_none());
+}
+
+const CONSUMER_PROTOCOL: (&str, &str) = ("group.protocol", "consumer");
+
 #[test]
 fn members_come_and_go_cooperatively() {
-    members_come_and_go("cooperative-sticky");
+    members_come_and_go(&[("partition.assignment.strategy", "cooperative-sticky")]);
 }
 
 #[test]
 fn members_come_and_go_eagerly() {
-    members_come_and_go("range");
+    members_come_and_go(&[("partition.assignment.strategy", "range")]);
+}
+
+#[test]
+fn members_come_and_go_as_the_coordinator_assigns() {
+    members_come_and_go(&[CONSUMER_PROTOCOL]);
+}
+
+/// Gives the topic so many partitions.
+fn grow(kafka: &Kafka, partitions: usize) {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", kafka.server.bootstrap_servers())
+        .create()
+        .unwrap();
+    let grown = NewPartitions::new(TOPIC, partitions);
+    let created = admin.create_partitions([&grown], &AdminOptions::new());
+    for topic in futures::executor::block_on(created).unwrap() {
+        topic.unwrap();
+    }
+}
+
+/// librdkafka up to 2.12 forgets how to join if it is told that it left while the application acts on
+/// an assignment (librdkafka#5541).
+#[test]
+fn a_client_that_forgot_how_to_join_is_replaced() {
+    let kafka = Kafka::start(1, 1);
+    let (_directory, path) = sink();
+    let mut config = config(&kafka, &path, "one");
+    set(
+        &mut config,
+        &[CONSUMER_PROTOCOL, ("max.poll.interval.ms", "2000")],
+    );
+    let sent = trades(0..40, 2);
+    let of = |partition: i32| {
+        let records = sent.iter().filter(|record| record.partition == partition);
+        records.cloned().collect::<Vec<_>>()
+    };
+    send(&kafka, &of(0));
+    let worker = start(config);
+    wait_for_records(&path, of(0).len());
+    let mut connection = rusqlite::Connection::open(&path).unwrap();
+    let lock = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .unwrap();
+    grow(&kafka, 2);
+    // It waits for the sink while it is to claim the new partition, and exceeds the interval.
+    std::thread::park_timeout(Duration::from_secs(6));
+    drop(lock);
+    send(&kafka, &of(1));
+    wait_for_records(&path, sent.len());
+    worker.stop();
+    assert_results(&path, &sent);
 }
 
 #[test]

@@ -68,8 +68,8 @@ impl<S: Sink> Worker<'_, '_, S> {
                 | RDKafkaErrorCode::ClusterAuthorizationFailed
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::InconsistentGroupProtocol,
-            )
-            | KafkaError::MessageConsumptionFatal(_) => Err(WorkerError::Kafka(error)),
+            ) => Err(WorkerError::Kafka(error)),
+            KafkaError::MessageConsumptionFatal(_) => self.bear_with_client(error),
             error => {
                 tracing::debug!(%error, "kafka client goes on after an error");
                 Ok(())

@@ -8,6 +8,7 @@ mod intake;
 mod lag;
 mod line;
 mod process;
+mod renew;
 mod revoke;
 mod run;
 mod shutdown;

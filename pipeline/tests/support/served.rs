@@ -25,6 +25,7 @@ impl Kafka {
     pub(crate) fn start(brokers: u16, partitions: i32) -> Self {
         let settings = BrokerSettings {
             group_initial_rebalance_delay_ms: 100,
+            group_consumer_heartbeat_interval_ms: 200,
             ..BrokerSettings::default()
         };
         let server = Server::start(ServeOptions {
