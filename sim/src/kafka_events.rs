@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use whitewater_cluster::group::MemberState;
 use whitewater_cluster::{BrokerId, Event};
 
 use crate::trace;
@@ -134,12 +135,39 @@ fn record(event: Event, client: &str) {
                 ("reason", reason.into()),
             ],
         ),
+        Event::MemberReconciled {
+            group,
+            member_id,
+            client_id,
+            member_epoch,
+            state,
+            assigned,
+            pending_revocation,
+        } => {
+            trace::event_owned(
+                "member_reconciled",
+                vec![
+                    ("group", group.into()),
+                    ("member_id", member_id.into()),
+                    ("client_id", client_id.into()),
+                    ("client", client.into()),
+                    ("member_epoch", member_epoch.into()),
+                    ("assigned", partitions(&assigned).into()),
+                    ("pending_revocation", partitions(&pending_revocation).into()),
+                ],
+            );
+            trace::probe(match state {
+                MemberState::Stable => "broker.member_reconciled",
+                MemberState::UnrevokedPartitions => "broker.member_revokes",
+                MemberState::UnreleasedPartitions => "broker.member_waits",
+            });
+        }
         Event::OffsetCommitted {
             group,
             topic,
             partition,
             offset,
-            member_id: _,
+            member_id,
             client_id,
             generation,
         } => trace::event_owned(
@@ -151,6 +179,7 @@ fn record(event: Event, client: &str) {
                 ("offset", offset.into()),
                 ("client_id", client_id.into()),
                 ("client", client.into()),
+                ("member_id", member_id.into()),
                 ("generation", generation.into()),
             ],
         ),
@@ -273,6 +302,12 @@ fn record(event: Event, client: &str) {
         | Event::BrokerStarted { .. }
         | Event::ConnectionRefused { .. } => {}
     }
+}
+
+/// `trades-0,trades-3`
+fn partitions(of: &[(String, i32)]) -> String {
+    let names = of.iter().map(|(topic, index)| format!("{topic}-{index}"));
+    names.collect::<Vec<_>>().join(",")
 }
 
 fn list(brokers: &[BrokerId]) -> String {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use kafka_protocol::ResponseError;
 
 use crate::config::BrokerId;
+use crate::group::MemberState;
 use crate::group_state::GroupState;
 use crate::requester::ConnectionId;
 use crate::transaction::TransactionState;
@@ -125,6 +126,24 @@ pub enum Event {
         generation: i32,
         /// Why, in words for people.
         reason: String,
+    },
+    /// A member of a group of the consumer protocol took a step towards its target assignment
+    /// (KIP-848): another epoch, or other partitions.
+    MemberReconciled {
+        /// The group.
+        group: String,
+        /// The member.
+        member_id: String,
+        /// `client.id` of its last heartbeat.
+        client_id: String,
+        /// Its epoch after the step; -2 for a static member that will be back.
+        member_epoch: i32,
+        /// Where it stands after the step.
+        state: MemberState,
+        /// What it has after the step, by topic and partition.
+        assigned: Vec<(String, i32)>,
+        /// What it was told to give up, and has not said that it did.
+        pending_revocation: Vec<(String, i32)>,
     },
     /// An offset was committed.
     OffsetCommitted {

@@ -90,8 +90,7 @@ impl Groups {
                 group.topics = topics;
             }
             GroupRecord::ConsumerGroupMember { member, .. } => {
-                let members = &mut self.consumer_entry(id).members;
-                members.insert(member.member_id.clone(), member);
+                self.consumer_entry(id).put_member(member);
             }
             GroupRecord::ConsumerGroupTarget {
                 epoch,
@@ -111,7 +110,7 @@ impl Groups {
             }
             GroupRecord::ConsumerGroupMemberTombstone { member_id, .. } => {
                 if let Some(group) = self.consumer.get_mut(&id) {
-                    group.members.remove(&member_id);
+                    group.remove_member(&member_id);
                     group.target.remove(&member_id);
                 }
             }

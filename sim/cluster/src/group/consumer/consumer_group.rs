@@ -1,6 +1,6 @@
 //! One consumer group: its epochs, members and target assignment (`ConsumerGroup.java`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -9,9 +9,10 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::super::timers::TimerKey;
-use super::assignment::Assignment;
+use super::assignment::{Assignment, HeldPartitions};
 use super::consumer_member::ConsumerMember;
 use super::server_assignor::ServerAssignor;
+use crate::event::Event;
 use crate::group_state::GroupState;
 use crate::topic_catalog::TopicCatalog;
 
@@ -29,6 +30,8 @@ pub(in crate::group) struct ConsumerGroup {
     /// The topics as they were at this group epoch.
     pub(in crate::group) topics: SubscribedTopics,
     pub(in crate::group) members: BTreeMap<String, ConsumerMember>,
+    /// How many members subscribe to each topic: it is asked for with each heartbeat of each member.
+    pub(in crate::group) subscribers: BTreeMap<String, usize>,
     /// What each member is to have in the end.
     pub(in crate::group) target: BTreeMap<String, Assignment>,
     /// When the target was made, on the monotonic clock; none if the next may be made at once.
@@ -46,6 +49,7 @@ impl ConsumerGroup {
             assignor: ServerAssignor::default(),
             topics: SubscribedTopics::new(),
             members: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
             target: BTreeMap::new(),
             assigned_at: None,
             reported_state: GroupState::Dead,
@@ -97,23 +101,47 @@ impl ConsumerGroup {
     }
 
     pub(in crate::group) fn is_subscribed_to(&self, topic: &str) -> bool {
-        self.members
-            .values()
-            .any(|member| member.topics.contains(topic))
+        self.subscribers.contains_key(topic)
     }
 
-    /// The topics that these members subscribe to, as far as they exist.
-    pub(super) fn subscribed_topics<'a>(
-        members: impl Iterator<Item = &'a ConsumerMember>,
-        catalog: &dyn TopicCatalog,
-    ) -> SubscribedTopics {
-        let names: BTreeSet<&String> = members.flat_map(|member| &member.topics).collect();
-        let known = names.into_iter().filter_map(|name| {
+    /// The topics that members subscribe to, as far as they exist.
+    pub(super) fn subscribed_topics(&self, catalog: &dyn TopicCatalog) -> SubscribedTopics {
+        let known = self.subscribers.keys().filter_map(|name| {
             let topic = TopicName(StrBytes::from_string(name.clone()));
             let id = catalog.topic_id(&topic)?;
             Some((name.clone(), (id, catalog.partition_count(&topic)?)))
         });
         known.collect()
+    }
+
+    /// Adds a member, or takes it as it stands now.
+    pub(in crate::group) fn put_member(&mut self, member: ConsumerMember) {
+        let is_as_before = |before: &ConsumerMember| before.topics == member.topics;
+        if !self
+            .members
+            .get(&member.member_id)
+            .is_some_and(is_as_before)
+        {
+            self.remove_member(&member.member_id);
+            for topic in &member.topics {
+                *self.subscribers.entry(topic.clone()).or_default() += 1;
+            }
+        }
+        self.members.insert(member.member_id.clone(), member);
+    }
+
+    /// Removes a member, if it is there.
+    pub(in crate::group) fn remove_member(&mut self, member_id: &str) {
+        let gone = self.members.remove(member_id);
+        for topic in gone.iter().flat_map(|member| &member.topics) {
+            let Some(count) = self.subscribers.get_mut(topic) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                self.subscribers.remove(topic);
+            }
+        }
     }
 
     /// The name of a topic that the group knows.
@@ -122,6 +150,27 @@ impl ConsumerGroup {
         topics
             .find(|(_, (known, _))| *known == id)
             .map(|(name, _)| name.as_str())
+    }
+
+    /// What there is to tell of a member that took a step.
+    pub(super) fn reconciled(&self, member: ConsumerMember) -> Event {
+        Event::MemberReconciled {
+            group: self.id.clone(),
+            member_epoch: member.epoch,
+            state: member.state,
+            assigned: self.named(&member.assigned),
+            pending_revocation: self.named(&member.pending_revocation),
+            member_id: member.member_id,
+            client_id: member.client_id,
+        }
+    }
+
+    fn named(&self, held: &HeldPartitions) -> Vec<(String, i32)> {
+        let named = held.0.keys().filter_map(|(topic, partition)| {
+            let name = self.topic_name(*topic)?;
+            Some((name.to_owned(), *partition))
+        });
+        named.collect()
     }
 
     pub(in crate::group) fn session_key(&self, member_id: &str) -> TimerKey {

@@ -92,6 +92,14 @@ impl ConsumerMember {
         }
     }
 
+    /// Whether it is as far on its way to the target, with the same partitions.
+    pub(super) fn stands_as(&self, other: &Self) -> bool {
+        self.epoch == other.epoch
+            && self.state == other.state
+            && self.assigned == other.assigned
+            && self.pending_revocation == other.pending_revocation
+    }
+
     /// Whether nothing is left to do for the target of this epoch.
     pub(super) fn is_reconciled_to(&self, epoch: i32) -> bool {
         self.state == MemberState::Stable && self.epoch == epoch

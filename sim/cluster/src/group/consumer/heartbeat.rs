@@ -159,7 +159,7 @@ impl Groups {
             self.record_member(cx, &id, member.clone());
         }
         if let Some(group) = self.consumer.get(&id) {
-            let topics = ConsumerGroup::subscribed_topics(group.members.values(), catalog);
+            let topics = group.subscribed_topics(catalog);
             if member.topics != before.topics || topics != group.topics {
                 let epoch = group.epoch + 1;
                 let group = id.clone();
@@ -221,14 +221,32 @@ impl Groups {
         after
     }
 
+    /// Records the member as it stands, and tells of it if that is another epoch or other partitions.
+    /// One that joins is told of once it has an epoch.
     pub(super) fn record_member(
         &mut self,
         cx: &mut Context<'_>,
         group: &str,
         member: ConsumerMember,
     ) {
+        let known = self.consumer.get(group);
+        let before = known.and_then(|known| known.members.get(&member.member_id));
+        let is_a_step = !before.is_some_and(|before| before.stands_as(&member));
         let group = group.to_owned();
-        self.record(cx, GroupRecord::ConsumerGroupMember { group, member });
+        let step = member.clone();
+        self.record(
+            cx,
+            GroupRecord::ConsumerGroupMember {
+                group: group.clone(),
+                member,
+            },
+        );
+        if is_a_step
+            && step.epoch != JOIN
+            && let Some(group) = self.consumer.get(&group)
+        {
+            cx.event(group.reconciled(step));
+        }
     }
 
     /// Tells of the group's state if it is another than the one last told.

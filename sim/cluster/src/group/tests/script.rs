@@ -42,9 +42,21 @@ pub(super) fn check(script: &str) {
 
 #[track_caller]
 pub(super) fn check_with(settings: &BrokerSettings, script: &str) {
+    check_run(Run::new(settings), script);
+}
+
+/// The same, with the steps of members of the consumer protocol.
+#[track_caller]
+pub(super) fn check_with_steps(script: &str) {
+    let mut run = Run::new(&BrokerSettings::default());
+    run.tells_steps = true;
+    check_run(run, script);
+}
+
+#[track_caller]
+fn check_run(mut run: Run, script: &str) {
     let expected = unindent(script);
     let steps = expected.lines().filter(|line| !line.starts_with(' '));
-    let mut run = Run::new(settings);
     let mut actual = String::new();
     for step in steps {
         actual.push_str(step);
@@ -128,6 +140,7 @@ struct Run {
     clients: BTreeMap<String, Client>,
     /// `client#n` by member id.
     aliases: BTreeMap<String, String>,
+    tells_steps: bool,
 }
 
 impl Run {
@@ -144,6 +157,7 @@ impl Run {
             requests: 0,
             clients: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            tells_steps: false,
         }
     }
 
@@ -254,6 +268,7 @@ impl Run {
                         self.name(member_id);
                     }
                     lines.extend(write_event(&event));
+                    lines.extend(self.tells_steps.then(|| write_step(&event)).flatten());
                 }
             }
         }
@@ -343,4 +358,28 @@ fn write_event(event: &Event) -> Option<String> {
         Event::MemberExpired { reason, .. } => format!("expired: {reason}"),
         _ => return None,
     })
+}
+
+fn write_step(event: &Event) -> Option<String> {
+    let Event::MemberReconciled {
+        member_id,
+        member_epoch,
+        state,
+        assigned,
+        pending_revocation,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let named = |partitions: &[(String, i32)]| {
+        let names = partitions
+            .iter()
+            .map(|(topic, index)| format!("{topic}-{index}"));
+        names.collect::<Vec<_>>().join(",")
+    };
+    let (has, gives_up) = (named(assigned), named(pending_revocation));
+    Some(format!(
+        "{member_id}@{member_epoch} {state:?} [{has}] gives up [{gives_up}]"
+    ))
 }

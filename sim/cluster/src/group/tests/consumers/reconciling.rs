@@ -1,6 +1,6 @@
 //! Revocation before assignment.
 
-use super::super::script::check;
+use super::super::script::{check, check_with_steps};
 
 #[test]
 fn a_partition_is_handed_on_once_it_was_given_up() {
@@ -134,6 +134,41 @@ fn a_member_that_still_revokes_is_not_moved_on() {
           c beat c epoch=4 [t:3]
         admin describe-consumers g
           admin describe-consumers g NONE state=Reconciling epoch=4 assignment-epoch=4 assignor=uniform members=[a@4 [t:0,1]->[t:0,1] b@3 []->[t:2] c@4 [t:3]->[t:3]]
+    ",
+    );
+}
+
+#[test]
+fn each_step_of_a_member_is_told_once() {
+    check_with_steps(
+        "
+        a subscribe static=i
+          a@2 Stable [t-0,t-1,t-2,t-3] gives up []
+          Dead -> Stable: a joins
+          a beat a epoch=2 [t:0,1,2,3]
+        a beat
+          a beat a epoch=2
+        advance 1000
+        b subscribe
+          b@3 UnreleasedPartitions [] gives up []
+          Stable -> Reconciling: b joins
+          b beat b epoch=3 []
+        a beat static=i
+          a@2 UnrevokedPartitions [t-0,t-1] gives up [t-2,t-3]
+          a beat a epoch=2 [t:0,1]
+        b beat
+          b beat b epoch=3
+        a beat static=i owned=t:0,1
+          a@3 Stable [t-0,t-1] gives up []
+          a beat a epoch=3
+        b beat
+          b@3 Stable [t-2,t-3] gives up []
+          Reconciling -> Stable: b heartbeats
+          b beat b epoch=3 [t:2,3]
+        a quit static=i epoch=-2
+          a@-2 Stable [t-0,t-1] gives up []
+          Stable -> Reconciling: a is away
+          a beat a epoch=-2
     ",
     );
 }

@@ -344,6 +344,11 @@ impl World {
                 assert_eq!(other, None, "{partition:?} also of {}", member.member_id);
             }
         }
+        let mut subscribers: BTreeMap<String, usize> = BTreeMap::new();
+        for topic in group.members.values().flat_map(|member| &member.topics) {
+            *subscribers.entry(topic.clone()).or_default() += 1;
+        }
+        assert_eq!(group.subscribers, subscribers);
         // Who is a member at its present epoch owns nothing behind the coordinator's back.
         for client in 0..CLIENTS {
             if let Some(member) = self.member(client) {
