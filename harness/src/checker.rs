@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod completeness;
 pub mod conservation;
+mod consumer_groups;
 mod findings;
 pub mod group;
 pub mod lag;

@@ -158,6 +158,19 @@ pub enum View<'e> {
         /// Why it changed.
         reason: &'e str,
     },
+    /// A member of the consumer protocol took a step towards its target assignment.
+    MemberReconciled {
+        /// The group.
+        group: &'e str,
+        /// The member.
+        member_id: &'e str,
+        /// Its epoch after the step.
+        epoch: i64,
+        /// What it has after the step.
+        assigned: Vec<(&'e str, i32)>,
+        /// What it has to give up first.
+        pending_revocation: Vec<(&'e str, i32)>,
+    },
     /// A broker appended records to its log.
     Append {
         /// Where the first of them lies.
@@ -315,6 +328,13 @@ impl Event {
                 generation: self.int("generation")?,
                 reason: self.text("reason").unwrap_or_default(),
             },
+            "member_reconciled" => View::MemberReconciled {
+                group: self.text("group")?,
+                member_id: self.text("member_id")?,
+                epoch: self.int("member_epoch")?,
+                assigned: parse_partitions(self.text("assigned")?),
+                pending_revocation: parse_partitions(self.text("pending_revocation")?),
+            },
             "append" => View::Append {
                 first: self.position("base_offset")?,
                 records: self.int("records")?,
@@ -363,6 +383,14 @@ impl Event {
                 ..
             } => position.topic == topic && position.partition == partition,
             View::Assignment { partitions, .. } => partitions.contains(&(topic, partition)),
+            View::MemberReconciled {
+                assigned,
+                pending_revocation,
+                ..
+            } => {
+                let mut partitions = assigned.iter().chain(&pending_revocation);
+                partitions.any(|it| *it == (topic, partition))
+            }
             View::GroupState { .. }
             | View::SinkCommit { .. }
             | View::Fault { .. }

@@ -13,13 +13,19 @@
 //! compared within a generation only. Eager members give up everything between generations;
 //! cooperative ones keep what they have, and are told the new generation by an assignment that
 //! may be empty (KIP-429): what they still hold then, they hold in the new generation.
+//!
+//! In the consumer protocol (KIP-848) no generation is common to the group. There the coordinator is
+//! held to what it tells of its members' steps, and to what the members hold: it gives a partition to
+//! nobody while another member has it by its own account, or still holds it and is in the group.
+//! Commits are judged by the epoch of their member.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::consumer_groups::{ConsumerGroups, Wrong};
 use super::findings::Findings;
 use super::observation::Observation;
 use super::partitions::{Partitions, PerPartition};
-use super::scan::{self, Assignment, At, Commit, Follower, Place, Step};
+use super::scan::{self, Assignment, At, Commit, Follower, Place, Reconciliation, Step};
 use super::violation::{Violation, ViolationKind};
 use crate::trace::{AssignmentChange, Event};
 
@@ -33,6 +39,8 @@ pub fn check(observation: &Observation) -> Vec<Violation> {
 #[derive(Default)]
 pub(super) struct Group<'o> {
     members: Vec<Member<'o>>,
+    /// Those of the consumer protocol as their coordinators know them.
+    consumers: ConsumerGroups<'o>,
     /// The generation that each group's coordinator is in, as far as the trace tells.
     generations: BTreeMap<&'o str, i64>,
     given: BTreeMap<(&'o str, usize), Given<'o>>,
@@ -90,8 +98,17 @@ enum Found<'o> {
     StaleCommitTaken {
         commit: Commit<'o>,
         event: &'o Event,
-        current: i64,
+        current: Current,
     },
+}
+
+/// What a commit should have named.
+#[derive(Clone, Copy)]
+enum Current {
+    /// The generation of the group.
+    Group(i64),
+    /// The epoch of the member; none if it is no member.
+    Member(Option<i64>),
 }
 
 impl<'o> Follower<'o> for Group<'o> {
@@ -121,6 +138,8 @@ impl<'o> Follower<'o> for Group<'o> {
                 state,
                 generation,
             } => self.changed(group, state, *generation),
+            Step::Reconciled(step) => self.reconciled(at.event, step),
+            Step::MemberGone { group, member_id } => self.consumers.gone(group, member_id),
             Step::Life => self.began_or_ended(&at.event.process),
             _ => {}
         }
@@ -176,6 +195,9 @@ impl<'o> Group<'o> {
             // The member was put out of the group before its application was told.
             return;
         }
+        if self.consumers.contains(assignment.group) {
+            return;
+        }
         self.compare_owners(this);
         for &partition in &assignment.partitions {
             self.compare_with_last(event, assignment, partition);
@@ -226,6 +248,29 @@ impl<'o> Group<'o> {
             let (group, generation) = (assignment.group, given.generation);
             self.owned_twice(group, partition, generation, before.event, event);
         }
+    }
+
+    /// A step of a member of the consumer protocol gives it nothing that another one has.
+    fn reconciled(&mut self, event: &'o Event, step: &Reconciliation<'o>) {
+        for given in self.consumers.step(event, step) {
+            let owner = given
+                .owner
+                .or_else(|| self.holder_but(step, given.partition));
+            if let Some(first) = owner {
+                self.owned_twice(step.group, given.partition, step.epoch, first, event);
+            }
+        }
+    }
+
+    /// How another member that its coordinator did not give up came to hold the partition.
+    fn holder_but(&self, step: &Reconciliation<'o>, partition: usize) -> Option<&'o Event> {
+        let is_another = |member: &&Member<'o>| {
+            member.group == step.group
+                && member.id != step.member_id
+                && self.consumers.is_member(member.group, member.id)
+        };
+        let mut others = self.members.iter().filter(is_another);
+        others.find_map(|member| member.holds.get(&partition).copied())
     }
 
     fn owned_twice(
@@ -306,13 +351,30 @@ impl<'o> Group<'o> {
     }
 
     fn committed(&mut self, event: &'o Event, commit: Commit<'o>) {
+        if self.consumers.contains(commit.group) {
+            for wrong in self.consumers.judge(&commit) {
+                self.found.push(match wrong {
+                    Wrong::Stale { current } => Found::StaleCommitTaken {
+                        commit,
+                        event,
+                        current: Current::Member(current),
+                    },
+                    Wrong::Unowned { owner } => Found::CommittedUnowned {
+                        commit,
+                        event,
+                        owner,
+                    },
+                });
+            }
+            return;
+        }
         if let Some(&current) = self.generations.get(commit.group)
             && current != commit.generation
         {
             self.found.push(Found::StaleCommitTaken {
                 commit,
                 event,
-                current,
+                current: Current::Group(current),
             });
         }
         let (group, partition) = (commit.group, commit.place.partition);
@@ -340,6 +402,12 @@ impl<'o> Group<'o> {
     }
 
     fn changed(&mut self, group: &'o str, state: &str, generation: i64) {
+        if self.consumers.contains(group) {
+            if state == "Dead" {
+                self.consumers.forget(group);
+            }
+            return;
+        }
         self.generations.insert(group, generation);
         if state == "Dead" {
             // Generations begin anew.
@@ -372,20 +440,26 @@ fn report<'o>(found: &Found<'o>, partitions: &Partitions<'o>, findings: &mut Fin
             second,
         } => {
             let name = partitions.name(partition);
-            let message = format!(
-                "{name} is owned by {} and by {} in generation {generation}",
-                first.process, second.process
-            );
-            let wrong_step = format!(
-                "{} was assigned {name} in generation {generation}, in which {} owns it",
-                second.process, first.process
-            );
+            let (one, other) = (owner(first), owner(second));
+            let (message, wrong_step) = if is_step(second) {
+                (
+                    format!("{name} is owned by {one} and given to {other}, at epoch {generation}"),
+                    format!(
+                        "the group coordinator gave {name} to {other} at epoch {generation}, while \
+                         {one} has it"
+                    ),
+                )
+            } else {
+                (
+                    format!("{name} is owned by {one} and by {other} in generation {generation}"),
+                    format!(
+                        "{other} was assigned {name} in generation {generation}, in which {one} \
+                         owns it"
+                    ),
+                )
+            };
             let violation = Violation::new(ViolationKind::OwnedTwice, message);
-            findings.add(
-                violation.in_process(&second.process),
-                &[first, second],
-                wrong_step,
-            );
+            findings.add(violation.in_process(other), &[first, second], wrong_step);
         }
         Found::DeliveredUnowned {
             place,
@@ -407,21 +481,26 @@ fn report<'o>(found: &Found<'o>, partitions: &Partitions<'o>, findings: &mut Fin
         Found::CommittedUnowned {
             commit,
             event,
-            owner,
+            owner: given,
         } => {
             let name = partitions.name(commit.place.partition);
+            let by = owner(given);
+            let when = match given.int("member_epoch") {
+                Some(epoch) => format!("since epoch {epoch}"),
+                None => format!("in generation {}", commit.generation),
+            };
             let message = format!(
-                "{} committed offset {} of {name}, which {} owns in generation {}",
-                commit.client, commit.place.offset, owner.process, commit.generation
+                "{} committed offset {} of {name}, which {by} owns {when}",
+                commit.client, commit.place.offset
             );
             let wrong_step = format!(
-                "{} committed for {name} after it had lost it to {}",
-                commit.client, owner.process
+                "{} committed for {name} after it had lost it to {by}",
+                commit.client
             );
             let violation = Violation::new(ViolationKind::CommittedUnowned, message);
             findings.add(
                 violation.in_process(commit.client),
-                &[owner, event],
+                &[given, event],
                 wrong_step,
             );
         }
@@ -431,21 +510,44 @@ fn report<'o>(found: &Found<'o>, partitions: &Partitions<'o>, findings: &mut Fin
             current,
         } => {
             let name = partitions.name(commit.place.partition);
-            let message = format!(
-                "offset {} of {name} was taken with generation {}, the group is in {current}",
-                commit.place.offset, commit.generation
-            );
-            let wrong_step = format!(
-                "the group coordinator took an offset commit of generation {} in generation \
-                 {current}",
-                commit.generation
-            );
+            let (offset, named) = (commit.place.offset, commit.generation);
+            let (with, rest) = match current {
+                Current::Group(current) => (
+                    format!("generation {named}"),
+                    format!("the group is in {current}"),
+                ),
+                Current::Member(Some(current)) => (
+                    format!("member epoch {named}"),
+                    format!("{} is in {current}", commit.client),
+                ),
+                Current::Member(None) => (
+                    format!("member epoch {named}"),
+                    format!("{} is no member", commit.client),
+                ),
+            };
+            let message = format!("offset {offset} of {name} was taken with {with}, {rest}");
+            let wrong_step =
+                format!("the group coordinator took an offset commit of {with}: {rest}");
             let violation = Violation::new(ViolationKind::StaleCommitTaken, message);
             findings.add(violation.in_process(commit.client), &[event], wrong_step);
         }
     }
 }
 
+/// Whether the event is a coordinator's, about a member's step.
+fn is_step(event: &Event) -> bool {
+    event.kind == "member_reconciled"
+}
+
+/// Whom the event gave partitions to.
+fn owner(event: &Event) -> &str {
+    if is_step(event) {
+        event.text("client").unwrap_or_default()
+    } else {
+        &event.process
+    }
+}
+
 #[cfg(test)]
 #[path = "group_tests.rs"]
-mod tests;
+pub(super) mod tests;

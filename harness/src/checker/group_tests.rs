@@ -21,7 +21,7 @@ fn commit(at_ms: f64, client: &str, partition: i64, offset: i64, generation: i64
     )
 }
 
-fn state(at_ms: f64, state: &str, generation: i64) -> Event {
+pub(in super::super) fn state(at_ms: f64, state: &str, generation: i64) -> Event {
     event(
         at_ms,
         "broker-1",
@@ -35,7 +35,7 @@ fn state(at_ms: f64, state: &str, generation: i64) -> Event {
     )
 }
 
-fn life(at_ms: f64, process: &str, phase: &str) -> Event {
+pub(in super::super) fn life(at_ms: f64, process: &str, phase: &str) -> Event {
     event(at_ms, process, "process", &[("phase", phase.into())])
 }
 
@@ -46,7 +46,7 @@ fn found(trace: Vec<Event>) -> Vec<Violation> {
     })
 }
 
-fn kinds(trace: Vec<Event>) -> Vec<ViolationKind> {
+pub(in super::super) fn kinds(trace: Vec<Event>) -> Vec<ViolationKind> {
     found(trace)
         .iter()
         .map(|violation| violation.kind)
@@ -54,7 +54,7 @@ fn kinds(trace: Vec<Event>) -> Vec<ViolationKind> {
 }
 
 /// What is found, as a report tells it.
-fn told(trace: Vec<Event>) -> String {
+pub(in super::super) fn told(trace: Vec<Event>) -> String {
     let violations = found(trace);
     let lines = violations.iter().flat_map(|violation| {
         let explanation = violation.explanation.as_ref();
@@ -183,7 +183,7 @@ fn a_commit_of_an_old_generation_that_was_taken_is_named() {
     insta::assert_snapshot!(told(trace), @r"
     offset 3 of trades-1 was taken with generation 1, the group is in 2
       16 ms worker-1 offset commit trades-1 -> 3
-      wrong: the group coordinator took an offset commit of generation 1 in generation 2
+      wrong: the group coordinator took an offset commit of generation 1: the group is in 2
     ");
 }
 

@@ -53,6 +53,10 @@ pub(super) enum Step<'o> {
         state: &'o str,
         generation: i64,
     },
+    /// A member of the consumer protocol took a step towards its target assignment.
+    Reconciled(Reconciliation<'o>),
+    /// The coordinator has a member no more: it left, or was silent for too long.
+    MemberGone { group: &'o str, member_id: &'o str },
     /// A write transaction of a sink ended.
     SinkCommit { path: &'o str, rows: i64 },
     /// The disk under a file failed: whether the write transaction that met it will be in the file
@@ -77,13 +81,27 @@ pub(super) struct Assignment<'o> {
     pub(super) partitions: Vec<usize>,
 }
 
+/// Where a member of the consumer protocol stands after a step, as its coordinator tells it.
+#[derive(Debug)]
+pub(super) struct Reconciliation<'o> {
+    pub(super) group: &'o str,
+    pub(super) member_id: &'o str,
+    pub(super) epoch: i64,
+    pub(super) assigned: Vec<usize>,
+    /// What it was told to give up, and has not said that it did.
+    pub(super) pending_revocation: Vec<usize>,
+}
+
 /// An offset commit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Commit<'o> {
     pub(super) group: &'o str,
     pub(super) place: Place,
-    /// −1 for a commit outside the group's protocol, such as an administrator's.
+    /// −1 for a commit outside the group's protocol, such as an administrator's. The member's epoch
+    /// in the consumer protocol.
     pub(super) generation: i64,
+    /// Empty where the trace does not say.
+    pub(super) member_id: &'o str,
     /// The process that asked; empty where the trace does not say.
     pub(super) client: &'o str,
 }
@@ -191,12 +209,24 @@ fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o
             group: event.text("group")?,
             place: place(event, "offset", partitions)?,
             generation: event.int("generation").unwrap_or(-1),
+            member_id: event.text("member_id").unwrap_or_default(),
             client: event.text("client").unwrap_or_default(),
         }),
         "group_state" => Step::GroupState {
             group: event.text("group")?,
             state: event.text("state")?,
             generation: event.int("generation")?,
+        },
+        "member_reconciled" => Step::Reconciled(Reconciliation {
+            group: event.text("group")?,
+            member_id: event.text("member_id")?,
+            epoch: event.int("member_epoch")?,
+            assigned: numbers(event.text("assigned")?, partitions),
+            pending_revocation: numbers(event.text("pending_revocation")?, partitions),
+        }),
+        "member_left" | "member_expired" => Step::MemberGone {
+            group: event.text("group")?,
+            member_id: event.text("member_id")?,
         },
         "sink_commit" => Step::SinkCommit {
             path: event.text("path")?,
@@ -246,15 +276,19 @@ fn assignment<'o>(
     change: AssignmentChange,
     partitions: &mut Partitions<'o>,
 ) -> Option<Step<'o>> {
-    let named = crate::trace::parse_partitions(event.text("partitions")?);
+    let partitions = numbers(event.text("partitions")?, partitions);
     Some(Step::Assignment(Assignment {
         change,
         group: event.text("group").unwrap_or_default(),
         member_id: event.text("member_id").unwrap_or_default(),
         generation: event.int("generation").unwrap_or(-1),
-        partitions: named
-            .into_iter()
-            .map(|(topic, partition)| partitions.number(topic, partition))
-            .collect(),
+        partitions,
     }))
+}
+
+/// The numbers of the partitions that a text names.
+fn numbers<'o>(text: &'o str, partitions: &mut Partitions<'o>) -> Vec<usize> {
+    let named = crate::trace::parse_partitions(text).into_iter();
+    let numbers = named.map(|(topic, partition)| partitions.number(topic, partition));
+    numbers.collect()
 }

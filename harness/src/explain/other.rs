@@ -58,6 +58,7 @@ pub(super) fn not_drained(history: &History<'_>) -> Explanation {
     };
     let notable = |at: &At<'_>| match at.event.view() {
         View::Assignment { .. }
+        | View::MemberReconciled { .. }
         | View::FetchStart(_)
         | View::OffsetCommit(_)
         | View::OffsetCommitRefused { .. } => at.event.concerns(&lagging.topic, lagging.partition),

@@ -254,6 +254,21 @@ impl Narrator {
                 let reason = in_brackets(reason);
                 format!("group {group}: {state}{reason}, generation {generation}")
             }
+            View::MemberReconciled {
+                group,
+                member_id,
+                epoch,
+                assigned,
+                pending_revocation,
+            } => {
+                let has = partition_list(&assigned);
+                let rest = if pending_revocation.is_empty() {
+                    String::new()
+                } else {
+                    format!(", gives up {}", partition_list(&pending_revocation))
+                };
+                format!("group {group}: {member_id} has {has}{rest}, epoch {epoch}")
+            }
             View::Append { first, records } => {
                 format!("appends {records} records from {first}")
             }
