@@ -11,6 +11,7 @@ use crate::scenario::load::Generator;
 pub mod bound;
 pub mod costs;
 pub(crate) mod draw;
+pub mod group_protocol;
 pub mod saved;
 pub mod stream;
 
@@ -66,6 +67,12 @@ pub struct ClusterPlan {
     pub brokers: u32,
     /// Kafka's `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay_ms: u64,
+    /// Kafka's `group.consumer.session.timeout.ms`; Kafka's default if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_consumer_session_timeout_ms: Option<u64>,
+    /// Kafka's `group.consumer.heartbeat.interval.ms`; Kafka's default if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_consumer_heartbeat_interval_ms: Option<u64>,
     /// How many directories each broker's `log.dirs` names.
     #[serde(
         default = "ClusterPlan::one",

@@ -80,6 +80,11 @@ pub struct Cluster {
     /// Kafka's `group.initial.rebalance.delay.ms`.
     #[serde(default = "Cluster::initial_rebalance_delay")]
     pub group_initial_rebalance_delay_ms: Range<u64>,
+    /// Kafka's `group.consumer.session.timeout.ms`, by which the brokers give members of the consumer
+    /// protocol up; Kafka's default if it is not there.
+    pub group_consumer_session_timeout_ms: Option<Range<u64>>,
+    /// Kafka's `group.consumer.heartbeat.interval.ms`; Kafka's default if it is not there.
+    pub group_consumer_heartbeat_interval_ms: Option<Range<u64>>,
     /// How many directories `log.dirs` names, each on a disk of its own, 1 to 8. A broker with one
     /// halts when that one fails.
     #[serde(default = "Cluster::log_dirs")]

@@ -9,6 +9,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::bound::{liveness_ms, refresh_ms};
+use super::group_protocol::GroupProtocol;
 use super::stream::{Concern, stream};
 use super::{
     ClusterPlan, Disorder, FORMAT, LoadPlan, Plan, PlannedFault, Source, TopicPlan, WorkerPlan,
@@ -47,6 +48,8 @@ impl Plan {
                 .cluster
                 .group_initial_rebalance_delay_ms
                 .draw(&mut random),
+            group_consumer_session_timeout_ms: None,
+            group_consumer_heartbeat_interval_ms: None,
             log_dirs: 1,
             log_retention_check_interval_ms: None,
             latency_us_min: scenario.cluster.latency.low.as_micros() as u64,
@@ -66,7 +69,7 @@ impl Plan {
             topic.replication_factor = drawn.min(u64::from(cluster.brokers));
         }
 
-        let settings = draw_settings(scenario, seed);
+        let settings = draw_settings(scenario, seed, &mut cluster);
         let swarm = Swarm::draw(scenario, seed);
         let load = draw_load(scenario, &swarm, seed);
         let sending_ms = sending_ms(&load);
@@ -79,11 +82,8 @@ impl Plan {
         site.log_dirs = cluster.log_dirs;
         let faults = draw_faults(scenario, &swarm, site, safety_ms, seed);
         let grows = partition_growth::is_among(&faults);
-        let liveness_ms = liveness_ms(
-            &settings,
-            cluster.group_initial_rebalance_delay_ms,
-            records_sent(&load),
-        ) + if grows { refresh_ms(&settings) } else { 0 };
+        let liveness_ms = liveness_ms(&settings, &cluster, records_sent(&load))
+            + if grows { refresh_ms(&settings) } else { 0 };
         Self {
             format: FORMAT,
             scenario: scenario.name.clone(),
@@ -150,8 +150,39 @@ fn draw_workers(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<WorkerPlan>
         .collect()
 }
 
-fn draw_settings(scenario: &Scenario, seed: u64) -> BTreeMap<String, String> {
-    draw_each(&scenario.settings, &mut stream(seed, Concern::Settings))
+/// The settings, and what the brokers decide for them. The group's protocol has randomness of its own;
+/// what the other protocol would need is drawn, so that the rest stays as it was, and left out.
+fn draw_settings(
+    scenario: &Scenario,
+    seed: u64,
+    cluster: &mut ClusterPlan,
+) -> BTreeMap<String, String> {
+    let mut random = stream(seed, Concern::Settings);
+    let mut of_protocol = stream(seed, Concern::GroupProtocol);
+    let of_cluster = &scenario.cluster;
+    let mut draw = |range: &Option<Range<u64>>| {
+        let range = range.as_ref();
+        range.map(|range| range.draw(&mut of_protocol))
+    };
+    cluster.group_consumer_session_timeout_ms = draw(&of_cluster.group_consumer_session_timeout_ms);
+    cluster.group_consumer_heartbeat_interval_ms =
+        draw(&of_cluster.group_consumer_heartbeat_interval_ms);
+    let drawn = scenario.settings.iter().map(|(name, choice)| {
+        let value = if GroupProtocol::chooses(name) {
+            choice.draw(&mut of_protocol)
+        } else {
+            choice.draw(&mut random)
+        };
+        (name.clone(), value)
+    });
+    let mut settings: BTreeMap<String, String> = drawn.collect();
+    let protocol = GroupProtocol::of(&settings);
+    settings.retain(|name, _| protocol.has(name));
+    if protocol == GroupProtocol::Classic {
+        cluster.group_consumer_session_timeout_ms = None;
+        cluster.group_consumer_heartbeat_interval_ms = None;
+    }
+    settings
 }
 
 fn draw_each(

@@ -20,6 +20,8 @@ pub enum Concern {
     Disorder,
     /// Which records go to the hot key.
     HotKey,
+    /// The protocol of the group, and what only one of them has.
+    GroupProtocol,
     /// The faults of the n-th entry.
     Fault(u16),
 }
@@ -34,6 +36,7 @@ impl Concern {
             Self::Records => 5,
             Self::Disorder => 6,
             Self::HotKey => 7,
+            Self::GroupProtocol => 8,
             Self::Fault(entry) => 1_000 + u64::from(entry),
         }
     }

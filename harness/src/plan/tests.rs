@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::group_protocol::{GROUP_PROTOCOL, GroupProtocol};
 use super::*;
 use crate::scenario::Scenario;
+use crate::scenario::choice::Choice;
 use crate::scenario::tests::of_the_repository;
 
 fn scenario(name: &str) -> Scenario {
@@ -31,6 +33,67 @@ fn the_rebalance_storm_is_as_big_as_promised() {
             panic!("the storm takes a file");
         };
         assert_eq!(records, 1_000);
+    }
+}
+
+/// The scenario with its protocol fixed.
+fn with_protocol(name: &str, protocol: &str) -> Scenario {
+    let mut scenario = scenario(name);
+    let protocol = Choice::OneOf(vec![protocol.to_owned()]);
+    let before = scenario
+        .settings
+        .insert(GROUP_PROTOCOL.to_owned(), protocol);
+    assert!(before.is_some(), "{name} draws no protocol");
+    scenario
+}
+
+#[test]
+fn either_protocol_is_drawn_with_its_own_settings() {
+    let storm = scenario("fast/rebalance-storm");
+    let mut drawn = BTreeMap::new();
+    for seed in 1..=200 {
+        let plan = Plan::draw(&storm, seed);
+        let protocol = GroupProtocol::of(&plan.settings);
+        *drawn
+            .entry(plan.settings[GROUP_PROTOCOL].clone())
+            .or_insert(0) += 1;
+        let is_classic = protocol == GroupProtocol::Classic;
+        for name in [
+            "session.timeout.ms",
+            "heartbeat.interval.ms",
+            "partition.assignment.strategy",
+        ] {
+            assert_eq!(plan.settings.contains_key(name), is_classic, "{name}");
+        }
+        let names_assignor = plan.settings.contains_key("group.remote.assignor");
+        assert_eq!(names_assignor, !is_classic);
+        let of_brokers = plan.cluster.group_consumer_session_timeout_ms;
+        assert_eq!(of_brokers.is_some(), !is_classic);
+        assert!(plan.settings.contains_key("max.poll.interval.ms"));
+    }
+    assert_eq!(drawn.len(), 2);
+    assert!(drawn.values().all(|times| *times > 60), "{drawn:?}");
+}
+
+#[test]
+fn the_protocol_shifts_no_other_draw() {
+    let [classic, consumer] =
+        ["classic", "consumer"].map(|protocol| with_protocol("fast/rebalance-storm", protocol));
+    for seed in 1..=50 {
+        let mut classic = Plan::draw(&classic, seed);
+        let mut consumer = Plan::draw(&consumer, seed);
+        for plan in [&mut classic, &mut consumer] {
+            plan.liveness_ms = 0;
+            plan.cluster.group_consumer_session_timeout_ms = None;
+            plan.cluster.group_consumer_heartbeat_interval_ms = None;
+            let in_both = |name: &String| {
+                name != GROUP_PROTOCOL
+                    && GroupProtocol::Classic.has(name)
+                    && GroupProtocol::Consumer.has(name)
+            };
+            plan.settings.retain(|name, _| in_both(name));
+        }
+        assert_eq!(classic, consumer);
     }
 }
 
@@ -86,6 +149,8 @@ fn a_plan_reads_like_this() {
       "cluster": {
         "brokers": 3,
         "group_initial_rebalance_delay_ms": 3000,
+        "group_consumer_session_timeout_ms": 8860,
+        "group_consumer_heartbeat_interval_ms": 649,
         "latency_us_min": 200,
         "latency_us_max": 2000
       },
@@ -119,10 +184,10 @@ fn a_plan_reads_like_this() {
         }
       ],
       "settings": {
+        "group.protocol": "consumer",
         "linger_ms": "179",
         "max.poll.interval.ms": "30000",
-        "records_max": "135",
-        "session.timeout.ms": "6000"
+        "records_max": "135"
       },
       "load": {
         "topic": "trades",
@@ -144,7 +209,7 @@ fn a_plan_reads_like_this() {
         "removed": []
       },
       "safety_ms": 60000,
-      "liveness_ms": 228000,
+      "liveness_ms": 233614,
       "faults": [
         {
           "at_ms": 12037,

@@ -19,11 +19,7 @@ pub fn scaled(plan: &Plan, factor: u64, costs: Option<Costs>) -> Plan {
         Source::Generator { records, .. } => *records = records.saturating_mul(factor),
         Source::File { take, .. } => *take = take.saturating_mul(factor),
     }
-    plan.liveness_ms = bound::liveness_ms(
-        &plan.settings,
-        plan.cluster.group_initial_rebalance_delay_ms,
-        records_sent(&plan.load),
-    );
+    plan.liveness_ms = bound::liveness_ms(&plan.settings, &plan.cluster, records_sent(&plan.load));
     plan
 }
 

@@ -370,6 +370,24 @@ fn start_broker(
             "KAFKA_LOG_RETENTION_CHECK_INTERVAL_MS={interval_ms}"
         ));
     }
+    // Kafka has bounds for them, which are settings as well.
+    for (name, milliseconds) in [
+        (
+            "SESSION_TIMEOUT",
+            plan.cluster.group_consumer_session_timeout_ms,
+        ),
+        (
+            "HEARTBEAT_INTERVAL",
+            plan.cluster.group_consumer_heartbeat_interval_ms,
+        ),
+    ] {
+        let bounds = ["", "MIN_", "MAX_"].iter();
+        settings.extend(milliseconds.into_iter().flat_map(|milliseconds| {
+            bounds
+                .clone()
+                .map(move |bound| format!("KAFKA_GROUP_CONSUMER_{bound}{name}_MS={milliseconds}"))
+        }));
+    }
     let published = listeners.iter().map(|listener| {
         let port = listener.port;
         format!("--publish={}:{port}:{port}", Ipv4Addr::LOCALHOST)

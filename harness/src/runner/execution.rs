@@ -165,7 +165,17 @@ async fn run(plan: Rc<Plan>, records: Rc<Vec<LoadRecord>>, versions: Rc<Versions
 fn start_cluster(plan: &Plan) -> ClusterHandle {
     let default = BrokerSettings::default();
     let interval_ms = plan.cluster.log_retention_check_interval_ms;
+    let small = |milliseconds: u64| {
+        let milliseconds = i32::try_from(milliseconds);
+        milliseconds.expect("a scenario checked that it is a small number of milliseconds")
+    };
+    let session_ms = plan.cluster.group_consumer_session_timeout_ms;
+    let heartbeat_ms = plan.cluster.group_consumer_heartbeat_interval_ms;
     let settings = BrokerSettings {
+        group_consumer_session_timeout_ms: session_ms
+            .map_or(default.group_consumer_session_timeout_ms, small),
+        group_consumer_heartbeat_interval_ms: heartbeat_ms
+            .map_or(default.group_consumer_heartbeat_interval_ms, small),
         log_dirs: usize::try_from(plan.cluster.log_dirs).unwrap_or(1),
         log_retention_check_interval_ms: interval_ms
             .unwrap_or(default.log_retention_check_interval_ms),
@@ -211,7 +221,11 @@ async fn create_topics(plan: &Rc<Plan>, brokers: &str) {
 
 fn counters(observation: &Observation, polls: u64) -> BTreeMap<String, u64> {
     let rebalances = counts::of_kind(&observation.trace, "group_state")
-        .filter(|event| event.text("state") == Some("PreparingRebalance"))
+        .filter(|event| {
+            // The classic protocol's name for it, and the consumer protocol's.
+            let state = event.text("state");
+            matches!(state, Some("PreparingRebalance" | "Reconciling"))
+        })
         .count();
     BTreeMap::from([
         ("records".to_owned(), observation.log.len() as u64),

@@ -236,14 +236,27 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
         1..=8,
         at(&["cluster", "log_dirs"]),
     )?;
-    if let Some(interval_ms) = scenario.cluster.log_retention_check_interval_ms {
-        check_count(
-            "milliseconds",
-            interval_ms,
-            1..=86_400_000,
-            at(&["cluster", "log_retention_check_interval_ms"]),
-        )?;
+    let cluster = &scenario.cluster;
+    for (key, range_ms) in [
+        (
+            "log_retention_check_interval_ms",
+            cluster.log_retention_check_interval_ms,
+        ),
+        (
+            "group_consumer_session_timeout_ms",
+            cluster.group_consumer_session_timeout_ms,
+        ),
+        (
+            "group_consumer_heartbeat_interval_ms",
+            cluster.group_consumer_heartbeat_interval_ms,
+        ),
+    ] {
+        if let Some(range_ms) = range_ms {
+            let span = at(&["cluster", key]);
+            check_count("milliseconds", range_ms, 1..=86_400_000, span)?;
+        }
     }
+    check_group_protocol(scenario, &at)?;
     check_count(
         "workers",
         scenario.workers.count,
@@ -272,6 +285,29 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
     check_expect(scenario, &at(&["expect", "only_with"]))?;
     check_load(scenario, &at)?;
     targets::check(scenario, places)
+}
+
+/// A heartbeat has to come within the session, and no seed must draw a pair that breaks this.
+fn check_group_protocol(
+    scenario: &Scenario,
+    at: &impl Fn(&[&str]) -> Span<usize>,
+) -> Result<(), Problem> {
+    let cluster = &scenario.cluster;
+    let session_ms = cluster.group_consumer_session_timeout_ms;
+    let heartbeat_ms = cluster.group_consumer_heartbeat_interval_ms;
+    // Kafka's defaults (`GroupCoordinatorConfig`).
+    let shortest_session_ms = session_ms.map_or(45_000, |range| range.low);
+    let longest_heartbeat_ms = heartbeat_ms.map_or(5_000, |range| range.high);
+    if longest_heartbeat_ms < shortest_session_ms {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "heartbeats that come later than the session ends",
+        at(&["cluster", "group_consumer_session_timeout_ms"]),
+        format!(
+            "must be longer than the heartbeat interval, which is up to {longest_heartbeat_ms}"
+        ),
+    ))
 }
 
 /// A probe that can't be reached is a mistake, not a sweep that proves nothing.

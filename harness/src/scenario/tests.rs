@@ -132,6 +132,23 @@ fn an_unknown_key_of_a_fault_is_pointed_at() {
 }
 
 #[test]
+fn heartbeats_come_within_the_session() {
+    let brokers = "brokers = 3\ngroup_consumer_session_timeout_ms = ";
+    let written = |session: &str| format!("{brokers}{session}");
+    assert!(parsed(&GOOD.replacen("brokers = 3", &written("\"6000..10000\""), 1)).is_ok());
+    insta::assert_snapshot!(complaint("brokers = 3", &written("\"4000..10000\"")), @r#"
+     × heartbeats that come later than the session ends
+      ╭─[scenarios/fast/test.toml:7:37]
+    6 │ brokers = 3
+    7 │ group_consumer_session_timeout_ms = "4000..10000"
+      ·                                     ──────┬──────
+      ·                                           ╰── must be longer than the heartbeat interval, which is up to 5000
+    8 │ 
+      ╰────
+    "#);
+}
+
+#[test]
 fn a_wrong_target_says_what_can_be_written() {
     insta::assert_snapshot!(complaint("\"any worker\"", "\"some worker\""), @r#"
       × invalid value: string "some worker"

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::faults::{self, shares};
 use super::records::{taken, with_length};
 use super::search::{Search, Stopped};
+use crate::plan::group_protocol::GroupProtocol;
 use crate::plan::{Plan, PlannedFault};
 
 /// Records of a short load, at most.
@@ -70,6 +71,13 @@ fn different(faults: &[PlannedFault]) -> Vec<&PlannedFault> {
     different
 }
 
+/// When the group is formed at the latest. The classic coordinator waits for members, and once more
+/// if a second one comes meanwhile (DelayedJoin.scala, InitialDelayedJoin).
+fn formed_ms(plan: &Plan) -> u64 {
+    let protocol = GroupProtocol::of(&plan.settings);
+    2 * protocol.formation_ms(&plan.cluster) + FORMED_MS
+}
+
 /// The plan with these faults alone, one or two, and with few rows: those that `chosen` picks, given
 /// the first row after the group was formed, the row after the time of faults, and where between.
 fn short(
@@ -78,9 +86,7 @@ fn short(
     faults: &[PlannedFault],
     [load_at, faults_at @ ..]: &[u32; 3],
 ) -> Plan {
-    // The coordinator waits for members, and once more if a second one comes meanwhile
-    // (DelayedJoin.scala, InitialDelayedJoin).
-    let formed_ms = 2 * plan.cluster.group_initial_rebalance_delay_ms + FORMED_MS;
+    let formed_ms = formed_ms(plan);
     let row_at = |ms: u64| ms * plan.load.rate_per_s / 1_000;
     let taken = taken(plan);
     let end = row_at(formed_ms + MOMENTS_MS).min(taken);
@@ -146,7 +152,7 @@ mod tests {
     #[test]
     fn a_short_load_and_its_faults_meet_after_the_group_was_formed() {
         let whole = plan("negative/commit-before-processing");
-        let formed_ms = 2 * whole.cluster.group_initial_rebalance_delay_ms + FORMED_MS;
+        let formed_ms = formed_ms(&whole);
         let faults = &whole.faults[..2];
         for n in 0..TIMES_OF_ONE {
             for rows in [dense, spread] {

@@ -7,8 +7,9 @@ use crate::verdict::{CheckerName, Verdict};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     kind: ViolationKind,
-    /// A panic is told from others by its message: another one is another bug.
-    panic_message: Option<String>,
+    /// The end of a process is told from others by its message: another one is another bug. One that
+    /// ends because it refuses its settings is what shrinking makes of many plans.
+    end_message: Option<String>,
     /// A worker that ends by itself explains most other violations: where none did, a plan in which one
     /// does (it refuses its settings, say) fails in another way.
     workers_end: bool,
@@ -24,7 +25,7 @@ impl Target {
             .find(|violation| checker.is_none_or(|name| violation.kind.checker() == name))?;
         Some(Self {
             kind: chosen.kind,
-            panic_message: panic_message(chosen),
+            end_message: end_message(chosen),
             workers_end: workers_end(verdict),
         })
     }
@@ -40,7 +41,7 @@ impl Target {
     pub fn is_met_by(&self, verdict: &Verdict) -> bool {
         let mut violations = verdict.outcome.violations().iter();
         let is_found = violations.any(|violation| {
-            violation.kind == self.kind && panic_message(violation) == self.panic_message
+            violation.kind == self.kind && end_message(violation) == self.end_message
         });
         is_found && (self.workers_end || !workers_end(verdict))
     }
@@ -52,8 +53,8 @@ fn workers_end(verdict: &Verdict) -> bool {
 }
 
 /// Numbers in a message (an index, a length) change with the data.
-fn panic_message(violation: &Violation) -> Option<String> {
-    (violation.kind == ViolationKind::Panicked).then(|| {
+fn end_message(violation: &Violation) -> Option<String> {
+    (violation.kind.checker() == CheckerName::Panic).then(|| {
         let message = &violation.message;
         message.chars().filter(|c| !c.is_ascii_digit()).collect()
     })
@@ -102,10 +103,12 @@ mod tests {
     }
 
     #[test]
-    fn another_panic_is_another_bug() {
-        let panicked = |message| verdict(&[(ViolationKind::Panicked, message)]);
-        let target = Target::of(&panicked("index 7 of 3"), None).expect("failed");
-        assert!(target.is_met_by(&panicked("index 12 of 4")));
-        assert!(!target.is_met_by(&panicked("no sink")));
+    fn another_end_is_another_bug() {
+        for kind in [ViolationKind::Panicked, ViolationKind::UnexpectedExit] {
+            let ended = |message| verdict(&[(kind, message)]);
+            let target = Target::of(&ended("index 7 of 3"), None).expect("failed");
+            assert!(target.is_met_by(&ended("index 12 of 4")));
+            assert!(!target.is_met_by(&ended("no sink")));
+        }
     }
 }
