@@ -13,6 +13,10 @@ use crate::registry::{self, Definition};
 use crate::sqlite::schema::ResultSetSql;
 use crate::topic_partition::TopicPartition;
 
+/// A reader serves one thread, so SQLite need not lock at each column that is read.
+const READ_ONLY: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_ONLY.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// Why a sink can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -134,12 +138,14 @@ impl Reader {
             path: path.to_owned(),
             source,
         };
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(|source| match source.sqlite_error_code() {
-                Some(ErrorCode::CannotOpen) => ReadError::NoSink {
-                    path: path.to_owned(),
-                },
-                _ => failed(source),
+        let connection =
+            Connection::open_with_flags(path, READ_ONLY).map_err(|source| {
+                match source.sqlite_error_code() {
+                    Some(ErrorCode::CannotOpen) => ReadError::NoSink {
+                        path: path.to_owned(),
+                    },
+                    _ => failed(source),
+                }
             })?;
         connection
             .busy_timeout(Duration::from_secs(10))
