@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../group_events/mod.rs"]
 mod group_events;
+mod long_stream;
+#[path = "../served/mod.rs"]
 mod served;
 
 use std::collections::BTreeMap;
