@@ -108,6 +108,13 @@ impl Member {
         }
     }
 
+    /// Lets everything go, whatever the group may be waiting for, so that the client can be closed.
+    pub(crate) fn abandon(&self) {
+        if let Err(error) = self.consumer.unassign() {
+            tracing::warn!(%error, "kafka client refused to let go");
+        }
+    }
+
     /// Asks the coordinator, by a synchronous offset commit, whether this member belongs to the
     /// group's current generation, or is in its own present epoch. (The coordinator checks member
     /// and generation of every commit: `validateOffsetCommit` of `ClassicGroup` and `ConsumerGroup`.)

@@ -131,10 +131,10 @@ fn grow(kafka: &Kafka, partitions: usize) {
     }
 }
 
-/// librdkafka up to 2.12 forgets how to join if it is told that it left while the application acts on
+/// librdkafka up to 2.12 forgets to join anew if it is told that it left while the application acts on
 /// an assignment (librdkafka#5541).
 #[test]
-fn a_client_that_forgot_how_to_join_is_replaced() {
+fn a_client_that_left_by_itself_is_replaced() {
     let kafka = Kafka::start(1, 1);
     let (_directory, path) = sink();
     let mut config = config(&kafka, &path, "one");

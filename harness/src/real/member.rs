@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use super::administrator::Administrator;
 use super::clock::{Clock, Interrupted};
 use crate::plan::Plan;
+use crate::plan::group_protocol::{GROUP_PROTOCOL, GroupProtocol};
 
 /// How long the group may take to let it in.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -43,25 +44,26 @@ pub(super) fn join_and_leave(
     clock: &Clock,
 ) -> Result<bool, Interrupted> {
     let until = clock.now() + JOIN_TIMEOUT;
-    // A member that shares partitions in another way than the others is not let in. A group that
-    // rebalances does not say how it will.
-    let assignor = loop {
-        if let Some(assignor) = administrator.assignor() {
-            break assignor;
-        }
-        if clock.now() >= until {
-            return Ok(false);
-        }
-        clock.sleep(LOOK)?;
-    };
-    let consumer = ClientConfig::new()
+    let mut config = ClientConfig::new();
+    config
         .set("bootstrap.servers", bootstrap_servers)
         .set("group.id", &plan.group)
         .set("client.id", "guest")
-        .set("session.timeout.ms", "6000")
-        .set("partition.assignment.strategy", &assignor)
-        .set("enable.auto.commit", "false")
-        .create_with_context::<_, BaseConsumer<Guest>>(Guest::default());
+        .set("enable.auto.commit", "false");
+    match GroupProtocol::of(&plan.settings) {
+        GroupProtocol::Consumer => {
+            config.set(GROUP_PROTOCOL, "consumer");
+        }
+        GroupProtocol::Classic => {
+            let Some(assignor) = assignor(administrator, until, clock)? else {
+                return Ok(false);
+            };
+            config
+                .set("session.timeout.ms", "6000")
+                .set("partition.assignment.strategy", &assignor);
+        }
+    }
+    let consumer = config.create_with_context::<_, BaseConsumer<Guest>>(Guest::default());
     let topics: Vec<&str> = plan
         .topics
         .iter()
@@ -82,4 +84,22 @@ pub(super) fn join_and_leave(
         }
     }
     Ok(false)
+}
+
+/// How the members share partitions: one that does so in another way is not let in. A group that
+/// rebalances does not say how it will. None if it says nothing for too long.
+fn assignor(
+    administrator: &Administrator,
+    until: Duration,
+    clock: &Clock,
+) -> Result<Option<String>, Interrupted> {
+    loop {
+        if let Some(assignor) = administrator.assignor() {
+            return Ok(Some(assignor));
+        }
+        if clock.now() >= until {
+            return Ok(None);
+        }
+        clock.sleep(LOOK)?;
+    }
 }

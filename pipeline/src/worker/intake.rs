@@ -68,8 +68,12 @@ impl<S: Sink> Worker<'_, '_, S> {
                 | RDKafkaErrorCode::ClusterAuthorizationFailed
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::InconsistentGroupProtocol,
-            ) => Err(WorkerError::Kafka(error)),
-            KafkaError::MessageConsumptionFatal(_) => self.bear_with_client(error),
+            )
+            | KafkaError::MessageConsumptionFatal(_) => Err(WorkerError::Kafka(error)),
+            error if self.has_left(&error) => {
+                self.has_left = true;
+                Ok(())
+            }
             error => {
                 tracing::debug!(%error, "kafka client goes on after an error");
                 Ok(())

@@ -1,9 +1,12 @@
-//! A client that can't go on although its group would take the worker: another one takes its place.
+//! A client that is out of its group and may not know it: another one takes its place.
 //!
-//! Up to 2.12, librdkafka forgets that it has to join anew if the answer to its leaving (it exceeded
-//! `max.poll.interval.ms`) comes while the application acts on a rebalance (librdkafka#5541, in the
-//! consumer protocol only). Its next heartbeat then is one that joins and does not say to what, the
-//! coordinator refuses it with INVALID_REQUEST, and that is fatal.
+//! Up to 2.12, librdkafka can forget that it has to give everything up and join anew: if the answer to
+//! its leaving (it exceeded `max.poll.interval.ms`) comes while the application acts on a rebalance
+//! (librdkafka#5541, in the consumer protocol only). Its next heartbeat joins then. Either it does not
+//! say to what, is refused with INVALID_REQUEST, and that is fatal; or it says everything (the
+//! coordinator was gone for a while), and the client is a new member that goes on reading what others
+//! were given since. The coordinator takes its offset commits: it asks a member about its epoch, not
+//! about what it owns.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::Level;
@@ -16,35 +19,26 @@ use crate::worker::error::WorkerError;
 use crate::worker::run::Worker;
 
 impl<S: Sink> Worker<'_, '_, S> {
-    /// Has a fatal error of the client end the worker, unless another client can do better: a group
-    /// that has assigned something to this one takes requests of its kind.
-    pub(super) fn bear_with_client(&mut self, error: KafkaError) -> Result<(), WorkerError> {
-        let is_invalid = matches!(
-            error,
-            KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::InvalidRequest)
-        );
-        let protocol = GroupProtocol::of(&self.config.kafka);
-        if !is_invalid || protocol != GroupProtocol::Consumer || !self.was_assigned {
-            return Err(WorkerError::Kafka(error));
-        }
-        tracing::event!(target: "probe", Level::DEBUG, name = "worker.client_failed");
-        tracing::error!(%error, "kafka client can't go on, another one takes its place");
-        self.client_failed = true;
-        Ok(())
+    /// Whether the error says that the client has left a group of the consumer protocol by itself.
+    pub(super) fn has_left(&self, error: &KafkaError) -> bool {
+        GroupProtocol::of(&self.config.kafka) == GroupProtocol::Consumer
+            && *error == KafkaError::MessageConsumption(RDKafkaErrorCode::PollExceeded)
     }
 
     /// Gives up what the old client was assigned, and joins with a new one.
     pub(super) async fn renew_client(&mut self) -> Result<(), WorkerError> {
+        tracing::event!(target: "probe", Level::DEBUG, name = "worker.client_renewed");
+        tracing::warn!("max.poll.interval.ms exceeded, a new kafka client joins");
         let ids: Vec<LineId> = self.lines.iter().map(|(id, _)| id).collect();
         self.drop_records(&ids);
-        self.release(&ids, "client failed").await?;
+        self.release(&ids, "left the group").await?;
         for id in ids {
             self.lines.remove(id);
         }
-        // What its callbacks have written down goes with the old one.
+        // What the old one's callbacks have written down goes with it.
+        self.member.abandon();
         self.member = Member::new(self.config).map_err(WorkerError::Client)?;
-        self.client_failed = false;
-        self.was_assigned = false;
+        self.has_left = false;
         self.member
             .subscribe(&self.config.topics)
             .map_err(WorkerError::Kafka)

@@ -24,7 +24,6 @@ impl<S: Sink> Worker<'_, '_, S> {
             match event {
                 RebalanceEvent::Assigned(partitions) => {
                     tracing::info!(partitions = topic_partition::join(&partitions), "assigned");
-                    self.was_assigned = true;
                     let now = clock::monotonic();
                     for partition in partitions {
                         if self

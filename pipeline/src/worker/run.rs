@@ -76,8 +76,7 @@ pub async fn run(
         offsets_committed_at: clock::monotonic(),
         offsets_repeated_at: clock::monotonic(),
         positions_in_doubt: false,
-        was_assigned: false,
-        client_failed: false,
+        has_left: false,
         lag: LagWatch::new(config),
         sink_failing_since: None,
         sink_commit_failing: false,
@@ -101,10 +100,8 @@ pub(super) struct Worker<'c, 'f, S> {
     pub(super) offsets_repeated_at: Instant,
     /// The client could not fetch from a position: claim and look at the log anew.
     pub(super) positions_in_doubt: bool,
-    /// The group has assigned something to this client, were it nothing.
-    pub(super) was_assigned: bool,
-    /// The client can't go on: another one has to take its place.
-    pub(super) client_failed: bool,
+    /// The client has left the group by itself: another one has to take its place.
+    pub(super) has_left: bool,
     pub(super) lag: LagWatch,
     /// Since when the sink has been full or has failed.
     pub(super) sink_failing_since: Option<Instant>,
@@ -125,7 +122,7 @@ impl<S: Sink> Worker<'_, '_, S> {
     async fn work(&mut self) -> Result<(), WorkerError> {
         while !self.shutdown.requested().await {
             self.fill_batch()?;
-            if self.client_failed {
+            if self.has_left {
                 self.renew_client().await?;
             }
             self.act_on_rebalance().await?;
