@@ -121,9 +121,12 @@ impl AbortedTransactions {
             .is_some_and(|first| *first <= offset)
     }
 
-    /// A marker that aborts: what its producer writes from here on is another transaction's.
-    fn end(&mut self, producer_id: i64) {
-        if let Some(of_producer) = self.first_offsets.get_mut(&producer_id) {
+    /// A marker that aborts: what its producer writes from here on is another transaction's. One whose
+    /// transaction wrote nothing here ends none of these (rdkafka_msgset_reader.c).
+    fn end(&mut self, producer_id: i64, marker_offset: i64) {
+        if self.covers(producer_id, marker_offset)
+            && let Some(of_producer) = self.first_offsets.get_mut(&producer_id)
+        {
             of_producer.pop_front();
         }
     }
@@ -257,7 +260,7 @@ fn decode_batch(
     }
     if attributes & ATTRIBUTE_CONTROL != 0 {
         if marker_key(&mut batch)?.as_deref() == Some(ABORT_MARKER) {
-            aborted.end(producer_id);
+            aborted.end(producer_id, base_offset);
         }
         return Ok(());
     }
@@ -469,5 +472,7 @@ mod tests {
         assert_eq!(offsets(AbortedTransactions::new([(7, 0)])), [1, 3]);
         assert_eq!(offsets(AbortedTransactions::new([(8, 0)])), [0, 1, 3]);
         assert_eq!(offsets(AbortedTransactions::default()), [0, 1, 3]);
+        // The marker may be of a transaction that wrote nothing here: it ends no later one.
+        assert_eq!(offsets(AbortedTransactions::new([(7, 3)])), [0, 1]);
     }
 }
