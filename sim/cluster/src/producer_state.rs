@@ -201,9 +201,8 @@ impl ProducerStates {
     }
 
     /// Forgets producers whose last batch is too old, at the check that was due last, unless they
-    /// have a transaction open. Kafka
-    /// compares the batch's own timestamp with the wall clock: a producer of records with old
-    /// timestamps is forgotten at every check.
+    /// have a transaction open (`isProducerExpired`). Kafka compares the batch's own timestamp with the wall
+    /// clock: a producer of records with old timestamps is forgotten at every check.
     pub fn expire(&mut self, now: Now, settings: &BrokerSettings) {
         let every_ms = settings.producer_id_expiration_check_interval_ms;
         let every = Duration::from_millis(u64::try_from(every_ms).unwrap_or(0).max(1));
@@ -215,8 +214,10 @@ impl ProducerStates {
         let since_check_ms = (now.monotonic.as_nanos() % every.as_nanos()) / 1_000_000;
         let check_ms = now.wall_ms - since_check_ms as i64;
         let expiration_ms = settings.producer_id_expiration_ms;
-        self.by_id
-            .retain(|_, state| check_ms.saturating_sub(state.last_timestamp_ms) < expiration_ms);
+        self.by_id.retain(|_, state| {
+            state.transaction_first_offset.is_some()
+                || check_ms.saturating_sub(state.last_timestamp_ms) < expiration_ms
+        });
     }
 
     /// Whether anything is known of a producer.

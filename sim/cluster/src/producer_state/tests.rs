@@ -126,6 +126,30 @@ fn a_silent_producer_is_forgotten_at_the_check_after_its_time() {
     assert!(partition.producers.knows(PRODUCER));
 }
 
+#[test]
+fn an_open_transaction_keeps_its_producer_known() {
+    let settings = BrokerSettings {
+        producer_id_expiration_ms: 60_000,
+        producer_id_expiration_check_interval_ms: 50_000,
+        ..BrokerSettings::default()
+    };
+    let mut partition = Partition::default();
+    let sender = Sender {
+        transactional: true,
+        ..Sender::idempotent(PRODUCER, 0, 0)
+    };
+    let batch = ValidBatch::check(batch_of(&sender, &[(1000, "x")]), &APPEND_RULES).unwrap();
+    partition.log.append_valid(batch, &APPEND_RULES, 0);
+    partition.restart();
+    let now = Now {
+        monotonic: Duration::from_secs(100),
+        wall_ms: 101_000,
+    };
+    partition.producers.expire(now, &settings);
+    // Or its marker would end nothing, and the log never be stable behind it.
+    assert!(partition.producers.knows(PRODUCER));
+}
+
 /// A step of a producer with five requests in flight, over a bad network.
 #[derive(Debug, Clone)]
 enum Step {
