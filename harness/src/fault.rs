@@ -24,6 +24,7 @@ mod failing_operation;
 pub mod force_rebalance;
 pub mod fsync_error;
 pub mod fsync_slow;
+pub mod hanging_transaction;
 #[cfg(madsim)]
 pub(crate) mod inject;
 pub mod kill;

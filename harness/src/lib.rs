@@ -13,6 +13,8 @@ pub mod explain;
 pub mod fault;
 pub mod given_up;
 pub mod oracle;
+#[cfg(any(madsim, feature = "real"))]
+mod outputs;
 pub mod pipeline_under_test;
 pub mod plan;
 pub mod ramp;

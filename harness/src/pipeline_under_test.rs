@@ -24,6 +24,8 @@ pub struct Context {
     pub brokers: String,
     /// Topics to consume, in the order of the scenario.
     pub topics: Vec<String>,
+    /// Topics to produce to, in the order of the scenario; normally none.
+    pub outputs: Vec<String>,
     /// The consumer group that all workers of a run join.
     pub group: String,
     /// The sink: a file of the worker's host. Workers of one host get the same path.
@@ -90,6 +92,29 @@ impl InputRecord {
             partition: self.partition,
             offset: self.offset,
         }
+    }
+}
+
+/// A record of an output topic, as a consumer with `isolation.level=read_committed` gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputRecord {
+    /// Where it lies.
+    pub position: RecordPosition,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub payload: Vec<u8>,
+    /// Its headers, in their order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl OutputRecord {
+    /// The text of the first header of this name; none for one that is not there, or no text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(known, _)| known == name)?;
+        std::str::from_utf8(value.as_deref()?).ok()
     }
 }
 
@@ -164,11 +189,25 @@ pub trait PipelineUnderTest: Sync {
     /// A worker that returns an error has failed; the run is judged with that in view.
     fn start(&self, context: Context) -> Pin<Box<dyn Future<Output = Result<(), BoxError>>>>;
 
-    /// All rows of the sink, in the order in which they were appended.
+    /// All rows of the sink, in the order in which they were appended. None for a pipeline whose
+    /// results are records of an output topic: those are [`Self::row`]'s.
     ///
     /// # Errors
     /// The sink can't be read.
-    fn results(&self, context: &Context) -> Result<Vec<Row>, BoxError>;
+    fn results(&self, context: &Context) -> Result<Vec<Row>, BoxError> {
+        let _ = context;
+        Ok(Vec::new())
+    }
+
+    /// The row that a record of an output topic stands for; none for a record that is no result.
+    /// Asked at the end of a run for every committed record, partition by partition.
+    ///
+    /// # Errors
+    /// The record can't be read.
+    fn row(&self, record: &OutputRecord) -> Result<Option<Row>, BoxError> {
+        let _ = record;
+        Ok(None)
+    }
 
     /// The independent oracle: the rows that a right pipeline has made once all `records` are
     /// taken in, one row an id, in any order.

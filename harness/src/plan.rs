@@ -115,6 +115,14 @@ pub struct TopicPlan {
     /// Its configuration; what it does not name, the broker's defaults decide.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
+    /// The pipeline produces to it instead of consuming it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub output: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A worker process.
@@ -135,6 +143,9 @@ pub struct WorkerPlan {
 pub struct LoadPlan {
     /// The topic to send to.
     pub topic: String,
+    /// Whether the producer is idempotent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub idempotent: bool,
     /// Where the records come from.
     pub source: Source,
     /// Records sent a simulated second.
@@ -295,6 +306,16 @@ impl Plan {
             _ => None,
         });
         upgrades.chain([self.pipeline.as_str()]).collect()
+    }
+
+    /// The topics that the pipeline consumes, in plan order.
+    pub fn inputs(&self) -> impl Iterator<Item = &TopicPlan> {
+        self.topics.iter().filter(|topic| !topic.output)
+    }
+
+    /// The topics that the pipeline produces to, in plan order.
+    pub fn outputs(&self) -> impl Iterator<Item = &TopicPlan> {
+        self.topics.iter().filter(|topic| topic.output)
     }
 
     /// The partitions of a topic; none for a topic that is not in the plan.

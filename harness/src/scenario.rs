@@ -37,7 +37,7 @@ pub struct Scenario {
     pub duration: Range<Duration>,
     /// The brokers.
     pub cluster: Cluster,
-    /// Topics by name; the pipeline consumes all of them.
+    /// Topics by name; the pipeline consumes all of them but its outputs.
     pub topics: IndexMap<String, Topic>,
     /// The worker processes.
     pub workers: Workers,
@@ -126,6 +126,9 @@ pub struct Topic {
     /// The topic's configuration, under Kafka's names (`message.timestamp.type`).
     #[serde(default)]
     pub config: IndexMap<String, Choice>,
+    /// The pipeline produces to it instead of consuming it; its committed records are results.
+    #[serde(default)]
+    pub output: bool,
 }
 
 impl Topic {
@@ -185,6 +188,12 @@ impl Scenario {
     /// The text is no scenario; the error points at the place.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, ScenarioError> {
         parse::parse(name, text).map_err(|problem| problem.in_file(file, text))
+    }
+
+    /// The names of the topics that the pipeline consumes.
+    pub fn inputs(&self) -> impl Iterator<Item = &String> {
+        let inputs = self.topics.iter().filter(|(_, topic)| !topic.output);
+        inputs.map(|(name, _)| name)
     }
 
     /// The kinds of faults that its seeds can draw, those of the load included; each once.

@@ -3,15 +3,17 @@
 mod bundled;
 mod foreign;
 mod oracle;
+mod transactional;
 
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_2, TRADES_BINANCE};
-use foreign::under_test::{Foreign, ForeignWithPositions};
+use foreign::under_test::{Foreign, ForeignToTopic, ForeignWithPositions};
 use foreign::{
     auto_commit_background, changed_ids, clears_old_version, commit_before_processing, commits_again,
-    dedupes_per_partition, drops_old, ends_on_error, escapes, fixed_partitions, ignores_failed_commit,
-    late_acknowledgement, leaked_connections, no_seen, pointer_in_trace, poison_loop, silent_reset, skips_when_stuck,
-    synchronous_normal, two_transactions, unwraps, wall_clock_window, zombie_claim,
+    dedupes_per_partition, drops_old, ends_on_error, escapes, fixed_partitions, ignores_abort, ignores_failed_commit,
+    late_acknowledgement, leaked_connections, no_seen, offsets_outside, pointer_in_trace, poison_loop,
+    reads_uncommitted, silent_reset, skips_when_stuck, synchronous_normal, two_transactions, unwraps, wall_clock_window, zombie_claim,
 };
+use transactional::under_test::Transactional;
 
 whitewater::runner! {
     "trades" => TRADES,
@@ -19,6 +21,7 @@ whitewater::runner! {
     "trades-binance" => TRADES_BINANCE,
     "activity" => ACTIVITY,
     "activity-github" => ACTIVITY_GITHUB,
+    "transactional" => Transactional,
     "changed-ids@1" => Foreign(changed_ids::run_1),
     "changed-ids@2" => Foreign(changed_ids::run_2),
     "clears-old-version" => clears_old_version::ClearsOldVersion(TRADES_2),
@@ -41,6 +44,9 @@ whitewater::runner! {
     "poison-loop" => Foreign(poison_loop::run),
     "unwraps" => Foreign(unwraps::run),
     "synchronous-normal" => Foreign(synchronous_normal::run),
+    "offsets-outside" => ForeignToTopic(offsets_outside::run),
+    "ignores-abort" => ForeignToTopic(ignores_abort::run),
+    "reads-uncommitted" => Foreign(reads_uncommitted::run),
     "pointer-in-trace" => Foreign(pointer_in_trace::run),
     "escapes" => Foreign(escapes::run),
 }

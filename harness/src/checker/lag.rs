@@ -113,6 +113,10 @@ impl<'o> Follower<'o> for Lag<'o> {
                 let ends = &mut self.partitions.of(first.partition).ends;
                 ends.push((end, at.event.at_ns));
             }
+            Step::Marker(Place { partition, offset }) => {
+                let ends = &mut self.partitions.of(*partition).ends;
+                ends.push((*offset + 1, at.event.at_ns));
+            }
             Step::HighWatermark(Place { partition, offset }) => {
                 let ends = &mut self.partitions.of(*partition).ends;
                 ends.push((*offset, at.event.at_ns));

@@ -189,3 +189,16 @@ fn a_false_alarm_is_named() {
     let trace = vec![look(4.5, 4), look(5.5, 5), alert(5.5, "raised")];
     insta::assert_snapshot!(told(trace), @"worker-1 raised an alarm at a lag of at most 1500 ms, the limit is 10000 ms");
 }
+
+#[test]
+fn a_marker_makes_the_log_longer() {
+    let look = || set(look(3.5, 4), "end_offset", 5.into());
+    let fields = [
+        ("topic", "trades".into()),
+        ("partition", 0.into()),
+        ("offset", 4.into()),
+    ];
+    let marker = event(3.2e3, "broker-1", "transaction_marker", &fields);
+    assert_eq!(told(vec![marker, look()]), "");
+    assert_ne!(told(vec![look()]), "");
+}

@@ -37,6 +37,8 @@ pub(super) enum Step<'o> {
         /// Consumers can read it already.
         committed: bool,
     },
+    /// A broker wrote the marker of a transaction: an offset that no record has.
+    Marker(Place),
     /// Consumers can read up to this offset now, of a partition with several replicas.
     HighWatermark(Place),
     /// A log begins at this offset from now on: what is before it can no longer be read.
@@ -197,6 +199,7 @@ fn step<'o>(event: &'o Event, partitions: &mut Partitions<'o>) -> Option<Step<'o
             records: event.int("records")?,
             committed: event.fields.get("committed").is_none(),
         },
+        "transaction_marker" => Step::Marker(place(event, "offset", partitions)?),
         "high_watermark" => Step::HighWatermark(place(event, "offset", partitions)?),
         "log_start_moved" => Step::LogStart(place(event, "to", partitions)?),
         "produce_retry" => Step::ProduceRetry {

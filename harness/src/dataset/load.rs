@@ -136,6 +136,7 @@ mod tests {
     fn plan(generator: Generator, records: u64, share_ppm: u32) -> LoadPlan {
         LoadPlan {
             topic: "trades".to_owned(),
+            idempotent: false,
             source: Source::Generator {
                 generator,
                 skip: 0,

@@ -116,4 +116,5 @@ kinds! {
     "rewind-committed" => rewind_committed::RewindCommitted,
     "broker-disk-full" => broker_disk_full::BrokerDiskFull,
     "upgrade" => upgrade::Upgrade,
+    "hanging-transaction" => hanging_transaction::HangingTransaction,
 }

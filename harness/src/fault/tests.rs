@@ -49,6 +49,7 @@ const ENTRIES: &[(&str, &str)] = &[
         "upgrade",
         "{ for = '5s', to = 'trades@2', how = 'all-at-once' }",
     ),
+    ("hanging-transaction", "{ for = '1s..20s' }"),
 ];
 
 fn fault(kind: &str, entry: &str) -> Box<dyn Fault> {
@@ -129,6 +130,7 @@ fn every_kind_is_drawn_like_this() {
     group              10s        {"kind":"rewind-committed","records":29}
     broker-3           1s         {"kind":"broker-disk-full","broker":{"id":3},"log_dir":0,"room_kib":22}
     trades@2           5s         {"kind":"upgrade","to":"trades@2","how":"all-at-once","pause_ms":4941}
+    trades             6.774019s  {"kind":"hanging-transaction","topic":"trades","timeout_ms":6774}
     "#);
 }
 

@@ -14,8 +14,8 @@ use super::stream::{Concern, stream};
 use super::{
     ClusterPlan, Disorder, FORMAT, LoadPlan, Plan, PlannedFault, Source, TopicPlan, WorkerPlan,
 };
-use crate::fault::partition_growth;
 use crate::fault::site::{Site, SiteWorker};
+use crate::fault::{hanging_transaction, partition_growth};
 use crate::scenario::Scenario;
 use crate::scenario::choice::Choice;
 use crate::scenario::load::Load;
@@ -83,7 +83,8 @@ impl Plan {
         let faults = draw_faults(scenario, &swarm, site, safety_ms, seed);
         let grows = partition_growth::is_among(&faults);
         let liveness_ms = liveness_ms(&settings, &cluster, records_sent(&load))
-            + if grows { refresh_ms(&settings) } else { 0 };
+            + if grows { refresh_ms(&settings) } else { 0 }
+            + hanging_transaction::waited_for_ms_max(&faults);
         Self {
             format: FORMAT,
             scenario: scenario.name.clone(),
@@ -125,6 +126,7 @@ fn draw_topics(scenario: &Scenario, random: &mut ChaCha8Rng) -> Vec<TopicPlan> {
             partitions: topic.partitions.draw(random) as i32,
             replication_factor: 1,
             config: draw_each(&topic.config, random),
+            output: topic.output,
         })
         .collect()
 }
@@ -255,12 +257,10 @@ fn draw_load(scenario: &Scenario, swarm: &Swarm, seed: u64) -> LoadPlan {
         },
         hot_key_ppm: share("hot-key"),
     };
-    let topic = load
-        .topic
-        .as_ref()
-        .or_else(|| scenario.topics.keys().next());
+    let topic = load.topic.as_ref().or_else(|| scenario.inputs().next());
     LoadPlan {
         topic: topic.cloned().unwrap_or_default(),
+        idempotent: load.idempotent,
         source,
         rate_per_s,
         disorder,

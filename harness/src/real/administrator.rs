@@ -27,8 +27,13 @@ const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Administrator {
     /// Has the workers' group, to see its offsets, and never joins it.
     consumer: BaseConsumer,
+    /// Sees what transactions have not committed yet, too.
+    uncommitted: BaseConsumer,
     admin: AdminClient<DefaultClientContext>,
+    /// What the pipeline consumes.
     topics: Vec<String>,
+    /// What it produces to.
+    outputs: Vec<String>,
     group: String,
 }
 
@@ -50,10 +55,13 @@ impl Administrator {
             .set("group.id", &plan.group)
             .set("enable.auto.commit", "false")
             .create()?;
+        let uncommitted = config.set("isolation.level", "read_uncommitted").create()?;
         Ok(Self {
             consumer,
+            uncommitted,
             admin,
-            topics: plan.topics.iter().map(|topic| topic.name.clone()).collect(),
+            topics: plan.inputs().map(|topic| topic.name.clone()).collect(),
+            outputs: plan.outputs().map(|topic| topic.name.clone()).collect(),
             group: plan.group.clone(),
         })
     }
@@ -78,7 +86,7 @@ impl Administrator {
     /// Whether the group has a coordinator that answers. Asking for one makes the brokers create the
     /// topic of all groups' offsets, which takes them seconds.
     pub(super) fn has_coordinator(&self, plan: &Plan) -> bool {
-        let topics = plan.topics.iter();
+        let topics = plan.inputs();
         let partitions: Vec<Partition> = topics.map(|topic| (topic.name.clone(), 0)).collect();
         self.committed_offsets(&partitions).is_some()
     }
@@ -122,6 +130,22 @@ impl Administrator {
             }
         }
         (!bounds.is_empty()).then_some(bounds)
+    }
+
+    /// Whether every transaction that wrote to the pipeline's output topics has ended there. Not while a
+    /// broker does not answer.
+    pub(super) fn outputs_are_stable(&self) -> bool {
+        self.outputs.iter().all(|topic| {
+            (0..self.partitions_of(topic)).all(|index| {
+                let end = |consumer: &BaseConsumer| {
+                    let partition = i32::try_from(index).ok()?;
+                    let bounds = consumer.fetch_watermarks(topic, partition, PATIENCE);
+                    bounds.ok().map(|(_, end)| end)
+                };
+                let stable = end(&self.consumer);
+                stable.is_some() && stable == end(&self.uncommitted)
+            })
+        })
     }
 
     /// The group's committed offsets. None while its coordinator does not answer.

@@ -225,7 +225,10 @@ impl Run<'_> {
     fn wait_until_drained(&self) -> Result<Option<u64>, Interrupted> {
         let bound = self.clock().now() + Duration::from_millis(self.plan.liveness_ms);
         loop {
-            if self.loader.is_finished() && self.is_drained() {
+            if self.loader.is_finished()
+                && self.is_drained()
+                && self.administrator.outputs_are_stable()
+            {
                 return Ok(Some(self.clock().now_ns()));
             }
             if self.clock().now() >= bound {

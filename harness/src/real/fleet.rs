@@ -88,7 +88,8 @@ impl Fleet {
             host: worker.host.clone(),
             context: Context {
                 brokers: brokers.servers_for(&worker.name),
-                topics: plan.topics.iter().map(|topic| topic.name.clone()).collect(),
+                topics: plan.inputs().map(|topic| topic.name.clone()).collect(),
+                outputs: plan.outputs().map(|topic| topic.name.clone()).collect(),
                 group: plan.group.clone(),
                 sink: folder.join(&worker.host).join("sink.db"),
                 worker: worker.name.clone(),

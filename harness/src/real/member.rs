@@ -64,11 +64,7 @@ pub(super) fn join_and_leave(
         }
     }
     let consumer = config.create_with_context::<_, BaseConsumer<Guest>>(Guest::default());
-    let topics: Vec<&str> = plan
-        .topics
-        .iter()
-        .map(|topic| topic.name.as_str())
-        .collect();
+    let topics: Vec<&str> = plan.inputs().map(|topic| topic.name.as_str()).collect();
     let Ok(consumer) = consumer else {
         return Ok(false);
     };

@@ -11,6 +11,7 @@ use super::topic_log;
 use crate::checker::observation::{Observation, ResultSet};
 use crate::dataset;
 use crate::given_up::GivenUp;
+use crate::outputs;
 use crate::pipeline_under_test::{InputRecord, PipelineUnderTest, RecordPosition};
 use crate::plan::Plan;
 use crate::sinks::Sinks;
@@ -42,7 +43,11 @@ impl Scene<'_> {
             Some(*begin)
         };
         let (_, pipeline) = self.fleet.current();
-        let sinks = self.read_sinks(pipeline);
+        let mut sinks = self.read_sinks(pipeline);
+        let outputs = outputs::read(self.plan, self.brokers)?;
+        sinks
+            .add_outputs(pipeline, &outputs)
+            .map_err(|error| format!("the outputs can't be read: {error}"))?;
         let mut superseded = Vec::new();
         for (version, pipeline) in self.fleet.superseded() {
             let sinks = self.read_sinks(pipeline);

@@ -82,6 +82,7 @@ pub fn why_not(fault: &PlannedFault) -> Option<&'static str> {
                 None => Some("brokers' own links are theirs"),
             }
         }
+        FaultAction::HangingTransaction(_) => Some("a log's last record is not told from a marker"),
         FaultAction::Loss(_) => Some("the kernel sends lost packets again"),
         FaultAction::ClockSkew(_) | FaultAction::ClockDrift(_) | FaultAction::ClockJump(_) => {
             Some("its clocks are the machine's")

@@ -8,7 +8,8 @@ use kafka_protocol::messages::{
     CreatePartitionsRequest, GroupId, LeaveGroupRequest, RequestKind, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use whitewater_cluster::{ConnectionId, Request};
+use whitewater_cluster::record_batch::{BatchProducer, RecordBatch};
+use whitewater_cluster::{ConnectionId, Request, topics};
 use whitewater_sim::kafka::ClusterHandle;
 
 use crate::plan::Plan;
@@ -38,20 +39,46 @@ pub(crate) fn committed_offsets(cluster: &ClusterHandle, group: &str) -> BTreeMa
         .collect()
 }
 
-/// The end of every log of the plan's topics.
+/// The offset after the last record of every log that the pipeline consumes. Markers of transactions and
+/// aborted records can follow it: a group that has read them too need not say so (KAFKA-10683).
 pub(crate) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partition, i64> {
     cluster.with(|cluster| {
-        let topics = plan.topics.iter();
+        let topics = plan.inputs();
         let topics = topics.filter_map(|topic| cluster.topic(&topic.name));
         topics
             .flat_map(|topic| {
                 let partitions = (0..).zip(&topic.partitions);
                 partitions.map(|(index, partition)| {
-                    let partition_of = (topic.name.to_string(), index);
-                    (partition_of, partition.log.log_end_offset())
+                    ((topic.name.to_string(), index), end_of_records(partition))
                 })
             })
             .collect()
+    })
+}
+
+fn end_of_records(partition: &topics::Partition) -> i64 {
+    let transactions = partition.producers.transactions();
+    if transactions.is_empty() {
+        return partition.log.log_end_offset();
+    }
+    let holds_records = |batch: &&RecordBatch| {
+        let aborted = |by: BatchProducer| {
+            by.transactional && transactions.is_aborted(by.id, batch.base_offset())
+        };
+        batch.ends_transaction().is_none() && !batch.producer().is_some_and(aborted)
+    };
+    let last = partition.log.batches().rev().find(holds_records);
+    last.map_or(0, |batch| batch.last_offset() + 1)
+}
+
+/// Whether every transaction that wrote to the pipeline's output topics has ended there, so that
+/// consumers see what it wrote or never will.
+pub(crate) fn outputs_are_stable(cluster: &ClusterHandle, plan: &Plan) -> bool {
+    cluster.with(|cluster| {
+        let topics = plan.outputs();
+        let topics = topics.filter_map(|topic| cluster.topic(&topic.name));
+        let mut partitions = topics.flat_map(|topic| &topic.partitions);
+        partitions.all(|partition| partition.last_stable_offset() == partition.log.log_end_offset())
     })
 }
 

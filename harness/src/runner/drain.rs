@@ -17,6 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Waits until every record is acknowledged and every committed offset is at its log's end, or the
 /// bound is over. When that was, in simulated nanoseconds.
 ///
+/// What the pipeline produced counts once consumers can see it: no transaction stands open before it.
+///
 /// Where several versions ran, another one may have committed those offsets: then the sink is asked
 /// how far the current one is.
 pub(super) async fn wait(
@@ -29,6 +31,7 @@ pub(super) async fn wait(
     loop {
         if loaded.is_finished()
             && is_drained(plan, cluster)
+            && administrator::outputs_are_stable(cluster, plan)
             && (fleet.superseded().is_empty() || is_in_sink(plan, cluster, fleet).await)
         {
             return Some(u64::try_from(time::now().as_nanos()).unwrap_or(u64::MAX));

@@ -99,7 +99,8 @@ impl Fleet {
                     host,
                     context: Context {
                         brokers: brokers.to_owned(),
-                        topics: plan.topics.iter().map(|topic| topic.name.clone()).collect(),
+                        topics: plan.inputs().map(|topic| topic.name.clone()).collect(),
+                        outputs: plan.outputs().map(|topic| topic.name.clone()).collect(),
                         group: plan.group.clone(),
                         sink: PathBuf::from(SINK),
                         worker: worker.name.clone(),

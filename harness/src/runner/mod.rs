@@ -14,6 +14,7 @@ pub(crate) mod injector;
 mod loader;
 mod observe;
 mod serve;
+pub(crate) mod stranger;
 mod tracing_events;
 
 pub use serve::serve;

@@ -1,6 +1,9 @@
 //! What is left after a run: the logs, the sinks, how the processes ended.
 
-use kafka_protocol::records::RecordBatchDecoder;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use kafka_protocol::records::{Record, RecordBatchDecoder};
 use whitewater_sim::kafka::ClusterHandle;
 use whitewater_sim::{host, process, time, trace};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -10,8 +13,9 @@ use super::loader::Loaded;
 use crate::checker::observation::{Observation, ResultSet};
 use crate::dataset;
 use crate::given_up::GivenUp;
+use crate::outputs;
 use crate::pipeline_under_test::{
-    BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition,
+    BoxError, Context, InputRecord, OutputRecord, PipelineUnderTest, RecordPosition,
 };
 use crate::plan::Plan;
 use crate::sinks::Sinks;
@@ -31,7 +35,11 @@ pub(super) async fn observe(
         cluster.with(|cluster| Some(cluster.log(topic, partition)?.log_start_offset()))
     };
     let (_, pipeline) = fleet.current();
-    let sinks = read_sinks(fleet, pipeline, Sinks::read).await;
+    let mut sinks = read_sinks(fleet, pipeline, Sinks::read).await;
+    let outputs = read_outputs(plan, cluster, fleet).await;
+    if let Err(error) = sinks.add_outputs(pipeline, &outputs) {
+        unreadable(&format!("the outputs can't be read: {error}"));
+    }
     let mut superseded = Vec::new();
     for (version, pipeline) in fleet.superseded() {
         let sinks = read_sinks(fleet, pipeline, Sinks::read).await;
@@ -67,21 +75,30 @@ pub(super) async fn observe(
     }
 }
 
-/// Every record of the plan's topics, by topic, partition and offset; those that retention has
-/// deleted as well.
+/// Every record of the topics that the pipeline consumes, by topic, partition and offset; those that
+/// retention has deleted as well. What a transaction wrote that was aborted is none.
 fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputRecord> {
     let ids = dataset::load::ids(loaded.records());
     let mut records = Vec::new();
     handle.with(|cluster| {
-        let topics = plan.topics.iter();
+        let topics = plan.inputs();
         for topic in topics.filter_map(|topic| cluster.topic(&topic.name)) {
             for (partition, of_topic) in (0..).zip(&topic.partitions) {
                 let deleted = handle.deleted_batches(&topic.name, partition);
                 let kept = of_topic.log.batches().map(|batch| batch.bytes().clone());
+                let transactions = of_topic.producers.transactions();
                 for mut bytes in deleted.into_iter().chain(kept) {
                     let decoded = RecordBatchDecoder::decode(&mut bytes)
                         .expect("the broker checked every batch");
-                    for record in decoded.records {
+                    let is_void = |record: &Record| {
+                        record.transactional
+                            && transactions.is_aborted(record.producer_id, record.offset)
+                    };
+                    let records_of_load = decoded
+                        .records
+                        .into_iter()
+                        .filter(|record| !record.control && !is_void(record));
+                    for record in records_of_load {
                         let payload = record.value.unwrap_or_default().to_vec();
                         records.push(InputRecord {
                             id: ids.get(payload.as_slice()).map(|id| (*id).to_owned()),
@@ -110,25 +127,48 @@ async fn read_sinks(
     let mut sinks = Sinks::default();
     for (host, context) in fleet.one_per_host() {
         let reader = process::create_process(host, &fleet.next_reader());
-        let read = std::rc::Rc::new(std::cell::RefCell::new(Sinks::default()));
+        let read = Rc::new(RefCell::new(Sinks::default()));
         let into = read.clone();
         process::start(reader, move || async move {
             match read_sink(pipeline, &context) {
                 Ok(sink) => *into.borrow_mut() = sink,
-                Err(error) => trace::event(
-                    "log",
-                    &[
-                        ("level", "ERROR".into()),
-                        ("target", "harness".into()),
-                        ("message", format!("the sink can't be read: {error}").into()),
-                    ],
-                ),
+                Err(error) => unreadable(&format!("the sink can't be read: {error}")),
             }
         });
         process::exited(reader).await;
         sinks.add(host::host_name(host), read.take());
     }
     sinks
+}
+
+/// Reads the output topics, in a process of its own host.
+async fn read_outputs(plan: &Plan, cluster: &ClusterHandle, fleet: &Fleet) -> Vec<OutputRecord> {
+    let read = Rc::new(RefCell::new(Vec::new()));
+    if plan.outputs().next().is_none() {
+        return read.take();
+    }
+    let host = host::create_host("reader-host");
+    let reader = process::create_process(host, &fleet.next_reader());
+    let (plan, brokers, into) = (plan.clone(), cluster.bootstrap_servers(), read.clone());
+    process::start(reader, move || async move {
+        match outputs::read(&plan, &brokers) {
+            Ok(records) => *into.borrow_mut() = records,
+            Err(why) => unreadable(&why),
+        }
+    });
+    process::exited(reader).await;
+    read.take()
+}
+
+fn unreadable(why: &str) {
+    trace::event(
+        "log",
+        &[
+            ("level", "ERROR".into()),
+            ("target", "harness".into()),
+            ("message", why.to_owned().into()),
+        ],
+    );
 }
 
 /// Where the sinks go on; none if the pipeline leaves that to Kafka, or a sink can't be read now.

@@ -28,6 +28,9 @@ pub struct Load {
 
     /// The topic to send to. Default: the only one.
     pub topic: Option<String>,
+    /// Whether the producer is idempotent: what it sends again lies in the log once.
+    #[serde(default)]
+    pub idempotent: bool,
     /// Records sent a simulated second.
     pub rate_per_s: Range<u64>,
 

@@ -268,11 +268,11 @@ fn check(scenario: &Scenario, places: &Spanned<DeTable<'_>>) -> Result<(), Probl
         high: scenario.duration.high.as_secs(),
     };
     check_count("seconds", duration_s, 1..=86_400, at(&["duration_s"]))?;
-    if scenario.topics.is_empty() {
+    if scenario.inputs().next().is_none() {
         return Err(Problem::new(
-            "no topic",
+            "no topic to consume",
             at(&["topics"]),
-            "needs a [topics.NAME] table",
+            "needs a [topics.NAME] table that is no output",
         ));
     }
     for (name, topic) in &scenario.topics {
@@ -448,7 +448,12 @@ fn check_load(scenario: &Scenario, at: &impl Fn(&[&str]) -> Span<usize>) -> Resu
                 |near| format!("did you mean `{near}`?"),
             ),
         )),
-        None if scenario.topics.len() > 1 => Err(Problem::new(
+        Some(topic) if scenario.topics[topic].output => Err(Problem::new(
+            format!("`{topic}` is an output"),
+            at(&["load", "topic"]),
+            "the pipeline does not consume it",
+        )),
+        None if scenario.inputs().count() > 1 => Err(Problem::new(
             "which topic is the load for?",
             whole(),
             "`topic` is missing, and there are several",

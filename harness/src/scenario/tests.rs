@@ -81,7 +81,7 @@ fn a_mistyped_key_gets_a_caret_and_the_near_word() {
        ·     ╰── did you mean `partitions`?
     10 │ 
        ╰────
-     help: known here: partitions, replication_factor, config
+     help: known here: partitions, replication_factor, config, output
     ");
 }
 
@@ -112,7 +112,7 @@ fn an_unknown_kind_of_fault_gets_the_near_one() {
     31 │ target = "leader of trades-3"
        ╰────
      help: one of kill, pause, power-loss, restart-loop, slow-cpu, member-churn, force-rebalance, partition-growth, broker-kill, broker-pause, broker-slow, network-cut, delay, loss, lost-reply, load-
-           burst, clock-skew, clock-drift, clock-jump, disk-full, disk-error, fsync-error, fsync-slow, rewind-committed, broker-disk-full, upgrade
+           burst, clock-skew, clock-drift, clock-jump, disk-full, disk-error, fsync-error, fsync-slow, rewind-committed, broker-disk-full, upgrade, hanging-transaction
     "#);
 }
 
@@ -277,6 +277,27 @@ fn what_types_cannot_say_is_checked() {
         ·            ╰── did you mean `trades`?
      20 │ generator = "trades"
         ╰────
+    "#);
+    let output = "[topics.out]\noutput = true\npartitions = 1\n\n[load]\ntopic = \"out\"";
+    insta::assert_snapshot!(complaint("[load]", output), @r#"
+      × `out` is an output
+        ╭─[scenarios/fast/test.toml:23:9]
+     22 │ [load]
+     23 │ topic = "out"
+        ·         ──┬──
+        ·           ╰── the pipeline does not consume it
+     24 │ generator = "trades"
+        ╰────
+    "#);
+    insta::assert_snapshot!(complaint("partitions = 8", "partitions = 8\noutput = true"), @r#"
+      × no topic to consume
+       ╭─[scenarios/fast/test.toml:8:2]
+     7 │ 
+     8 │ [topics.trades]
+       ·  ───┬──
+       ·     ╰── needs a [topics.NAME] table that is no output
+     9 │ partitions = 8
+       ╰────
     "#);
     insta::assert_snapshot!(complaint("records = 1_000\n", ""), @r#"
       × how many records?

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use rusqlite::{Connection, OpenFlags};
 use whitewater::pipeline_under_test::{
-    BoxError, Context, InputRecord, PipelineUnderTest, RecordPosition, Row,
+    BoxError, Context, InputRecord, OutputRecord, PipelineUnderTest, RecordPosition, Row,
 };
 
 use super::trade::Trade;
@@ -47,15 +47,28 @@ where
     }
 
     fn expected(&self, records: &[InputRecord]) -> Vec<Row> {
-        let mut rows: BTreeMap<String, Row> = BTreeMap::new();
-        for trade in records
-            .iter()
-            .filter_map(|record| Trade::parse(&record.payload))
-        {
-            rows.entry(trade.id.clone())
-                .or_insert_with(|| as_row(trade, None));
-        }
-        rows.into_values().collect()
+        expected(records)
+    }
+}
+
+/// A consumer that writes the trades of its topic to another topic, as they are.
+pub struct ForeignToTopic<Start>(pub Start);
+
+impl<Start, Running> PipelineUnderTest for ForeignToTopic<Start>
+where
+    Start: Fn(Context) -> Running + Sync,
+    Running: Future<Output = Result<(), BoxError>> + 'static,
+{
+    fn start(&self, context: Context) -> Pin<Box<dyn Future<Output = Result<(), BoxError>>>> {
+        Box::pin((self.0)(context))
+    }
+
+    fn row(&self, record: &OutputRecord) -> Result<Option<Row>, BoxError> {
+        Ok(Trade::parse(&record.payload).map(|trade| as_row(trade, None)))
+    }
+
+    fn expected(&self, records: &[InputRecord]) -> Vec<Row> {
+        expected(records)
     }
 }
 
@@ -84,6 +97,19 @@ where
     fn next_offsets(&self, context: &Context) -> Result<Option<Vec<RecordPosition>>, BoxError> {
         (self.1)(context).map(Some)
     }
+}
+
+/// One row an id: the first trade of each.
+fn expected(records: &[InputRecord]) -> Vec<Row> {
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    for trade in records
+        .iter()
+        .filter_map(|record| Trade::parse(&record.payload))
+    {
+        rows.entry(trade.id.clone())
+            .or_insert_with(|| as_row(trade, None));
+    }
+    rows.into_values().collect()
 }
 
 fn as_row(trade: Trade, source: Option<RecordPosition>) -> Row {

@@ -47,6 +47,12 @@ impl TransactionIndex {
         self.open.is_empty() && self.aborted.is_empty()
     }
 
+    /// Whether what this producer wrote at this offset, as part of a transaction, is void.
+    pub fn is_aborted(&self, producer_id: i64, offset: i64) -> bool {
+        self.aborted_between(offset, offset + 1)
+            .any(|aborted| aborted.producer_id == producer_id)
+    }
+
     /// The aborted transactions with records or markers from `offset` up to, and without, `end`
     /// (`collectAbortedTxns`).
     pub fn aborted_between(
@@ -103,5 +109,18 @@ mod tests {
         assert_eq!(found(5, 10), [2]);
         assert_eq!(found(0, 2), [1]);
         assert!(found(10, 20).is_empty());
+    }
+
+    #[test]
+    fn a_record_is_void_by_its_own_producers_abort_only() {
+        let mut index = TransactionIndex::default();
+        index.begin(2);
+        index.end(transaction(1, 2, 6), false);
+        let void = |producer_id| {
+            let offsets = (0..10).filter(|offset| index.is_aborted(producer_id, *offset));
+            offsets.collect::<Vec<_>>()
+        };
+        assert_eq!(void(1), [2, 3, 4, 5, 6]);
+        assert!(void(2).is_empty());
     }
 }
