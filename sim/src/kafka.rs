@@ -86,7 +86,7 @@ struct Inner {
     /// The process of each group member that asked for an offset commit. A request can wait for
     /// another one, and is then answered on another process's account.
     committers: RefCell<BTreeMap<String, String>>,
-    /// What retention deleted, by topic and partition, in offset order.
+    /// What retention and compaction took out of the logs, by topic and partition.
     deleted: RefCell<BTreeMap<(String, i32), Vec<Bytes>>>,
     timer: RefCell<TimerState>,
 }
@@ -153,8 +153,9 @@ impl ClusterHandle {
         look(&self.cluster())
     }
 
-    /// The record batches of a partition that are deleted, by retention or request, in offset order:
-    /// what nobody in the world can read any more, for checkers.
+    /// The record batches of a partition that are deleted, by retention or request, and those of which
+    /// compaction has taken records out, in the order in which it happened: what nobody in the world
+    /// can read any more as it was, for checkers.
     pub fn deleted_batches(&self, topic: &str, partition: i32) -> Vec<Bytes> {
         let deleted = self.inner.deleted.borrow();
         let log = deleted.get(&(topic.to_owned(), partition));
@@ -296,6 +297,12 @@ impl ClusterHandle {
     fn keep_deleted(&self, events: &[Event]) {
         for event in events {
             if let Event::SegmentsDeleted {
+                topic,
+                partition,
+                batches,
+                ..
+            }
+            | Event::LogCompacted {
                 topic,
                 partition,
                 batches,

@@ -295,6 +295,7 @@ fn record(event: Event, client: &str) {
         // keeps what was deleted.
         Event::TopicCreated { .. }
         | Event::SegmentsDeleted { .. }
+        | Event::LogCompacted { .. }
         | Event::PartitionsCreated { .. }
         | Event::TopicDeleted { .. }
         | Event::BrokerStopped { .. }

@@ -76,7 +76,7 @@ pub(super) async fn observe(
 }
 
 /// Every record of the topics that the pipeline consumes, by topic, partition and offset; those that
-/// retention has deleted as well. What a transaction wrote that was aborted is none.
+/// retention or compaction has taken out as well. What a transaction wrote that was aborted is none.
 fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputRecord> {
     let ids = dataset::load::ids(loaded.records());
     let mut records = Vec::new();
@@ -84,7 +84,9 @@ fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputR
         let topics = plan.inputs();
         for topic in topics.filter_map(|topic| cluster.topic(&topic.name)) {
             for (partition, of_topic) in (0..).zip(&topic.partitions) {
+                let begin = records.len();
                 let deleted = handle.deleted_batches(&topic.name, partition);
+                let has_holes = !deleted.is_empty();
                 let kept = of_topic.log.batches().map(|batch| batch.bytes().clone());
                 let transactions = of_topic.producers.transactions();
                 for mut bytes in deleted.into_iter().chain(kept) {
@@ -109,6 +111,13 @@ fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputR
                             payload,
                         });
                     }
+                }
+                if has_holes {
+                    // A batch that was compacted is there as it was, and as what was left of it.
+                    let mut of_partition = records.split_off(begin);
+                    of_partition.sort_by_key(|record| record.offset);
+                    of_partition.dedup_by_key(|record| record.offset);
+                    records.append(&mut of_partition);
                 }
             }
         }

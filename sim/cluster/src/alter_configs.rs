@@ -175,9 +175,7 @@ fn carry_out(
         ConfigResource::Topic(name) => {
             let config = TopicConfig::of(&configs);
             let config = config.map_err(|text| (ResponseError::InvalidConfig, text))?;
-            if let Some(topic) = state.topics.get_mut(name) {
-                topic.config = config;
-            }
+            state.topics.set_config(name, config);
         }
         ConfigResource::Broker(id) => state.replace_broker_configs(Some(*id), configs),
         ConfigResource::AllBrokers => state.replace_broker_configs(None, configs),

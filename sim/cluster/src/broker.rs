@@ -22,6 +22,8 @@ pub(crate) struct Broker {
     pub(crate) transactions: TransactionCoordinator,
     /// When it next looks for segments to delete.
     pub(crate) next_log_cleanup: Duration,
+    /// When it next looks for logs to compact, if there may be any.
+    pub(crate) next_log_compaction: Duration,
 }
 
 impl Broker {
@@ -34,6 +36,7 @@ impl Broker {
             coordinator: GroupCoordinator::new(settings),
             transactions: TransactionCoordinator::new(settings),
             next_log_cleanup: now + Duration::from_millis(settings.log_initial_task_delay_ms),
+            next_log_compaction: now,
         }
     }
 }

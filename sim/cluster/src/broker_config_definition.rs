@@ -71,6 +71,7 @@ broker_configs! {
     "group.max.session.timeout.ms", group_max_session_timeout_ms, ConfigValue::int(0), ReadOnly;
     "group.max.size", group_max_size, ConfigValue::int(1), ReadOnly;
     "group.min.session.timeout.ms", group_min_session_timeout_ms, ConfigValue::int(0), ReadOnly;
+    "log.cleaner.backoff.ms", log_cleaner_backoff_ms, ConfigValue::long(0), ClusterWide;
     "log.initial.task.delay.ms", log_initial_task_delay_ms, ConfigValue::long(0), ReadOnly;
     "log.message.timestamp.after.max.ms", log_message_timestamp_after_max_ms, ConfigValue::long(0), ClusterWide;
     "log.message.timestamp.before.max.ms", log_message_timestamp_before_max_ms, ConfigValue::long(0), ClusterWide;

@@ -79,6 +79,7 @@ impl Cluster {
             self.tick_coordinator(now, broker);
             self.tick_transactions(now, broker);
             self.clean_logs_if_due(now, broker);
+            self.compact_logs_if_due(now, broker);
         }
         self.settle(now)
     }
@@ -90,6 +91,7 @@ impl Cluster {
 
     /// As [`next_timer`](Self::next_timer), of these brokers only.
     pub fn next_timer_of(&self, ticks: impl Fn(BrokerId) -> bool) -> Option<Duration> {
+        let compacts = self.state.topics.compacts();
         let next = |broker: &Broker| {
             let fetch = broker.fetches.next_deadline();
             fetch
@@ -98,6 +100,7 @@ impl Cluster {
                 .chain(broker.produces.next_deadline())
                 .chain(broker.transactions.next_timer())
                 .chain([broker.next_log_cleanup])
+                .chain(compacts.then_some(broker.next_log_compaction))
                 .min()
         };
         let ticking = self.brokers.iter().filter(|(id, _)| ticks(**id));

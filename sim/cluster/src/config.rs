@@ -74,6 +74,8 @@ pub struct BrokerSettings {
     pub log_retention_check_interval_ms: u64,
     /// `log.initial.task.delay.ms`: from a broker's start to its first such look.
     pub log_initial_task_delay_ms: u64,
+    /// `log.cleaner.backoff.ms`: how often a broker looks for logs to compact.
+    pub log_cleaner_backoff_ms: u64,
     /// `producer.id.expiration.ms`: how long a partition remembers a producer that sends nothing.
     pub producer_id_expiration_ms: i64,
     /// `producer.id.expiration.check.interval.ms` (internal in Kafka): how often that is checked.
@@ -139,6 +141,7 @@ impl Default for BrokerSettings {
             log_retention_bytes: -1,
             log_retention_check_interval_ms: 300_000,
             log_initial_task_delay_ms: 30_000,
+            log_cleaner_backoff_ms: 15_000,
             producer_id_expiration_ms: 86_400_000,
             producer_id_expiration_check_interval_ms: 600_000,
             offsets_topic_num_partitions: 50,

@@ -76,6 +76,17 @@ pub enum Event {
         /// Their record batches, in offset order.
         batches: Vec<Bytes>,
     },
+    /// A log was compacted: of some batches nothing is left, or not every record.
+    LogCompacted {
+        /// The partition's leader.
+        broker: BrokerId,
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// Those batches as they were before, in offset order.
+        batches: Vec<Bytes>,
+    },
     /// A group changed state.
     GroupStateChanged {
         /// The group.

@@ -52,6 +52,25 @@ impl LogSegment {
         Some(cut)
     }
 
+    /// The segment that becomes of these, where only those batches are left; none without any.
+    pub(crate) fn merged<'a>(
+        group: &[Self],
+        batches: impl Iterator<Item = &'a RecordBatch>,
+    ) -> Option<Self> {
+        let (first, last) = (group.first()?, group.last()?);
+        let left = first.cut_to(batches)?;
+        Some(Self {
+            base_offset: first.base_offset,
+            last_modified_ms: last.last_modified_ms,
+            ..left
+        })
+    }
+
+    /// Largest timestamp of its first batch.
+    pub(crate) fn first_timestamp(&self) -> i64 {
+        self.first_timestamp
+    }
+
     /// Whether the next batch belongs to a new segment (`LogSegment.shouldRoll`). Time passes here
     /// by the records' timestamps, and by the broker's clock only where they have none.
     pub(crate) fn should_roll(&self, next: &RecordBatch, rules: &AppendRules) -> bool {

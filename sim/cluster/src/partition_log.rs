@@ -26,6 +26,8 @@ pub struct PartitionLog {
     /// (epoch, offset of its first record), both ascending (`LeaderEpochFileCache`).
     epochs: Vec<EpochEntry>,
     size_bytes: u64,
+    /// Up to where the log has been compacted (`cleaner-offset-checkpoint`).
+    compacted_until: i64,
 }
 
 /// A leader epoch and the first offset written under it, or the offset at which it ended.
@@ -153,6 +155,54 @@ impl PartitionLog {
         self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
         self.log_end_offset = end_offset.max(self.log_start_offset);
         self.epochs.retain(|entry| entry.offset < end_offset);
+        self.compacted_until = self.compacted_until.min(end_offset);
+    }
+
+    /// Up to where the log has been compacted.
+    pub(crate) fn compacted_until(&self) -> i64 {
+        self.compacted_until
+    }
+
+    /// Puts these batches in the place of the oldest segments, of which each group becomes one
+    /// segment, or none where nothing is left of it. The log is compacted up to `until` then.
+    pub(crate) fn replace_oldest_segments(
+        &mut self,
+        groups: &[Vec<LogSegment>],
+        batches: Vec<RecordBatch>,
+        until: i64,
+    ) {
+        let old = groups.iter().flatten();
+        let (count, old_batches) = old.fold((0, 0), |(n, sum), s| (n + 1, sum + s.batches));
+        let rest = self.batches.split_off(old_batches);
+        let rest_timestamps = self.largest_timestamps.split_off(old_batches);
+        let rest_segments = self.segments.split_off(count);
+        self.batches = batches.into();
+        self.largest_timestamps.clear();
+        self.segments.clear();
+        let mut end = self.batches.len();
+        let mut cleaned = Vec::new();
+        for group in groups.iter().rev() {
+            let base_offset = group.first().map_or(0, |first| first.base_offset);
+            let begin = self
+                .batches
+                .partition_point(|batch| batch.base_offset() < base_offset);
+            cleaned.push(LogSegment::merged(group, self.batches.range(begin..end)));
+            end = begin;
+        }
+        self.segments.extend(cleaned.into_iter().rev().flatten());
+        let mut batches = self.batches.iter();
+        for segment in &self.segments {
+            let mut largest = i64::MIN;
+            for batch in batches.by_ref().take(segment.batches) {
+                largest = largest.max(batch.max_timestamp());
+                self.largest_timestamps.push_back(largest);
+            }
+        }
+        self.batches.extend(rest);
+        self.largest_timestamps.extend(rest_timestamps);
+        self.segments.extend(rest_segments);
+        self.size_bytes = self.segments.iter().map(|segment| segment.size_bytes).sum();
+        self.compacted_until = until;
     }
 
     /// The batches from the one that holds `offset` on.

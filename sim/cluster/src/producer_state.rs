@@ -220,6 +220,27 @@ impl ProducerStates {
         });
     }
 
+    /// Whether the batch belongs to a transaction that was aborted.
+    pub(crate) fn has_aborted(&self, batch: &RecordBatch) -> bool {
+        let (from, to) = (batch.base_offset(), batch.last_offset() + 1);
+        batch.producer().is_some_and(|producer| {
+            let mut aborted = self.transactions.aborted_between(from, to);
+            producer.transactional && aborted.any(|aborted| aborted.producer_id == producer.id)
+        })
+    }
+
+    /// Whether what is known of the batch's producer comes from this batch: its last one, or a marker
+    /// of its present epoch if that has no other (`LogCleaner`'s `lastRecordsOfActiveProducers`).
+    pub(crate) fn is_last_of_its_producer(&self, batch: &RecordBatch) -> bool {
+        batch.producer().is_some_and(|producer| {
+            let state = self.by_id.get(&producer.id);
+            state.is_some_and(|state| match state.batches.back() {
+                Some(last) => last.base_offset == batch.base_offset(),
+                None => batch.is_control() && state.epoch == producer.epoch,
+            })
+        })
+    }
+
     /// Whether anything is known of a producer.
     pub fn knows(&self, producer_id: i64) -> bool {
         self.by_id.contains_key(&producer_id)

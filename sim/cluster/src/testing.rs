@@ -33,6 +33,7 @@ pub(crate) const APPEND_RULES: AppendRules = AppendRules {
     timestamp_after_max_ms: i64::MAX,
     segment_bytes: i32::MAX,
     segment_ms: i64::MAX,
+    keys_required: false,
     wall_ms: 0,
 };
 
@@ -77,9 +78,30 @@ impl Sender {
 
 /// As [`record_batch`], of a given producer.
 pub(crate) fn batch_of(sender: &Sender, timestamps_and_values: &[(i64, &str)]) -> Bytes {
-    let records = timestamps_and_values.iter().enumerate();
+    let records = timestamps_and_values.iter();
+    encoded(
+        sender,
+        records.map(|(timestamp, value)| (*timestamp, None, Some(*value))),
+    )
+}
+
+/// A batch from timestamps, keys and values; a record without a value is a tombstone.
+pub(crate) fn keyed_batch(sender: &Sender, records: &[(i64, &str, Option<&str>)]) -> Bytes {
+    let records = records.iter();
+    encoded(
+        sender,
+        records.map(|(timestamp, key, value)| (*timestamp, Some(*key), *value)),
+    )
+}
+
+fn encoded<'a>(
+    sender: &Sender,
+    records: impl Iterator<Item = (i64, Option<&'a str>, Option<&'a str>)>,
+) -> Bytes {
+    let text = |text: &str| Bytes::from(text.to_owned());
     let records: Vec<Record> = records
-        .map(|(index, (timestamp, value))| Record {
+        .enumerate()
+        .map(|(index, (timestamp, key, value))| Record {
             transactional: sender.transactional,
             control: false,
             delete_horizon: false,
@@ -89,9 +111,9 @@ pub(crate) fn batch_of(sender: &Sender, timestamps_and_values: &[(i64, &str)]) -
             timestamp_type: RecordTimestampType::Creation,
             offset: index as i64,
             sequence: sender.sequence.wrapping_add(index as i32),
-            timestamp: *timestamp,
-            key: None,
-            value: Some(Bytes::from((*value).to_owned())),
+            timestamp,
+            key: key.map(text),
+            value: value.map(text),
             headers: IndexMap::default(),
         })
         .collect();

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::config::BrokerSettings;
 use crate::config_value::list;
+use crate::log_compaction::CompactionRules;
 use crate::record_batch::AppendRules;
 use crate::retention::RetentionRules;
 use crate::timestamp_type::TimestampType;
 use crate::topic_config_definition::TopicConfigDefinition;
 
 /// A topic's own settings; what it does not set, the broker's settings decide.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TopicConfig {
     max_message_bytes: Option<i32>,
     timestamp_type: Option<TimestampType>,
@@ -22,6 +23,12 @@ pub struct TopicConfig {
     retention_bytes: Option<i64>,
     /// Whether `cleanup.policy` is without `delete`.
     keeps_all: bool,
+    /// Whether `cleanup.policy` has `compact`.
+    is_compacted: bool,
+    min_cleanable_dirty_ratio: Option<f64>,
+    min_compaction_lag_ms: Option<i64>,
+    max_compaction_lag_ms: Option<i64>,
+    delete_retention_ms: Option<i64>,
     min_insync_replicas: Option<usize>,
     unclean_leader_election_enable: bool,
     entries: BTreeMap<String, String>,
@@ -56,7 +63,14 @@ impl TopicConfig {
             "segment.bytes" => self.segment_bytes = value.parse().ok(),
             "segment.ms" => self.segment_ms = value.parse().ok(),
             "retention.ms" => self.retention_ms = value.parse().ok(),
-            "cleanup.policy" => self.keeps_all = !list(&value).any(|policy| policy == "delete"),
+            "cleanup.policy" => {
+                self.keeps_all = !list(&value).any(|policy| policy == "delete");
+                self.is_compacted = list(&value).any(|policy| policy == "compact");
+            }
+            "min.cleanable.dirty.ratio" => self.min_cleanable_dirty_ratio = value.parse().ok(),
+            "min.compaction.lag.ms" => self.min_compaction_lag_ms = value.parse().ok(),
+            "max.compaction.lag.ms" => self.max_compaction_lag_ms = value.parse().ok(),
+            "delete.retention.ms" => self.delete_retention_ms = value.parse().ok(),
             "retention.bytes" => self.retention_bytes = value.parse().ok(),
             "min.insync.replicas" => self.min_insync_replicas = value.parse().ok(),
             "unclean.leader.election.enable" => {
@@ -93,9 +107,36 @@ impl TopicConfig {
                 .timestamp_after_max_ms
                 .unwrap_or(settings.log_message_timestamp_after_max_ms),
             segment_bytes: self.segment_bytes.unwrap_or(settings.log_segment_bytes),
-            segment_ms: self.segment_ms.unwrap_or(settings.log_roll_ms),
+            segment_ms: self.segment_ms_max(settings),
+            keys_required: self.is_compacted,
             wall_ms,
         }
+    }
+
+    /// How long a segment may grow (`LogConfig.maxSegmentMs`): of a compacted topic no longer than its
+    /// records may wait for compaction, which leaves the active segment alone.
+    fn segment_ms_max(&self, settings: &BrokerSettings) -> i64 {
+        let segment_ms = self.segment_ms.unwrap_or(settings.log_roll_ms);
+        match self.max_compaction_lag_ms.filter(|_| self.is_compacted) {
+            Some(lag_ms) => segment_ms.min(lag_ms),
+            None => segment_ms,
+        }
+    }
+
+    /// How the logs are compacted, if they are. What the topic does not set has Kafka's defaults.
+    pub fn compaction_rules(&self, settings: &BrokerSettings) -> Option<CompactionRules> {
+        self.is_compacted.then(|| CompactionRules {
+            dirty_ratio_min: self.min_cleanable_dirty_ratio.unwrap_or(0.5),
+            lag_ms_min: self.min_compaction_lag_ms.unwrap_or(0),
+            lag_ms_max: self.max_compaction_lag_ms.unwrap_or(i64::MAX),
+            delete_retention_ms: self.delete_retention_ms.unwrap_or(24 * 3_600_000),
+            segment_bytes: self.segment_bytes.unwrap_or(settings.log_segment_bytes),
+        })
+    }
+
+    /// Whether `cleanup.policy` has `compact`.
+    pub fn is_compacted(&self) -> bool {
+        self.is_compacted
     }
 
     /// How many replicas must have what `acks=all` acknowledges.
@@ -152,7 +193,8 @@ mod tests {
             ("retention.msec", Some("1")),
             ("max.message.bytes", Some("-1")),
             ("max.message.bytes", None),
-            ("cleanup.policy", Some("compact")),
+            ("cleanup.policy", Some("compacted")),
+            ("min.cleanable.dirty.ratio", Some("1.1")),
             ("segment.bytes", Some("1048575")),
             ("segment.ms", Some("0")),
             ("retention.ms", Some("-2")),

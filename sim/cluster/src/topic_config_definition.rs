@@ -68,10 +68,9 @@ const fn only_default(config: TopicConfigDefinition) -> TopicConfigDefinition {
 
 /// All of them as of Apache Kafka 4.4, by name.
 pub(crate) const TOPIC_CONFIGS: &[TopicConfigDefinition] = &[
-    // Logs are not compacted here.
     topic(
         "cleanup.policy",
-        ListOf(&["delete"]),
+        ListOf(&["compact", "delete"]),
         "log.cleanup.policy",
         "delete",
     ),

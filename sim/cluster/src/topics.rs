@@ -57,6 +57,8 @@ pub struct Topics {
     by_name: BTreeMap<TopicName, Topic>,
     names_by_id: BTreeMap<Uuid, TopicName>,
     created: u64,
+    /// Whether there was ever a topic whose logs are compacted.
+    compacts: bool,
 }
 
 impl Topic {
@@ -135,6 +137,7 @@ impl Topics {
         replicas: &[Vec<LogDirOf>],
     ) -> &Topic {
         self.created += 1;
+        self.compacts |= config.is_compacted();
         let id = topic_id(self.created);
         let partitions = replicas.iter().map(|of| Partition::new(of)).collect();
         self.names_by_id.insert(id, name.clone());
@@ -144,6 +147,19 @@ impl Topics {
             config,
             partitions,
         })
+    }
+
+    /// Changes a topic's own settings; nothing where there is no such topic.
+    pub(crate) fn set_config(&mut self, name: &TopicName, config: TopicConfig) {
+        if let Some(topic) = self.by_name.get_mut(name) {
+            self.compacts |= config.is_compacted();
+            topic.config = config;
+        }
+    }
+
+    /// Whether a cleaner may have something to do.
+    pub(crate) fn compacts(&self) -> bool {
+        self.compacts
     }
 
     /// Removes a topic with its records.

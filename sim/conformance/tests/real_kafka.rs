@@ -95,6 +95,7 @@ fn start() -> Result<(Container<Kafka>, String), TestcontainersError> {
         .with_env_var("KAFKA_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS", "0")
         .with_env_var("KAFKA_LOG_RETENTION_CHECK_INTERVAL_MS", "1000")
         .with_env_var("KAFKA_LOG_INITIAL_TASK_DELAY_MS", "500")
+        .with_env_var("KAFKA_LOG_CLEANER_BACKOFF_MS", "1000")
         .with_startup_timeout(START_TIMEOUT)
         .start()?;
     let port = container.get_host_port_ipv4(KAFKA_PORT)?;

@@ -30,6 +30,7 @@ fn on_a_cluster_of_its_own(case: &Case, attempt: u32) -> Result<String, String> 
             group_consumer_assignment_interval_ms: 0,
             log_retention_check_interval_ms: 1_000,
             log_initial_task_delay_ms: 500,
+            log_cleaner_backoff_ms: 1_000,
             ..BrokerSettings::default()
         },
         ..ServeOptions::default()

@@ -1,6 +1,7 @@
 //! The cluster seen from its clients, without a network.
 
 mod brokers;
+mod compacting;
 mod configs;
 mod coordinating;
 mod fetching;

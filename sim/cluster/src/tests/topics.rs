@@ -92,7 +92,7 @@ fn what_kafka_would_refuse_is_refused() {
             ResponseError::InvalidConfig,
         ),
         (
-            with_config("t", "cleanup.policy", "compact"),
+            with_config("t", "cleanup.policy", "compacted"),
             ResponseError::InvalidConfig,
         ),
         (assigned("t", &[3]), ResponseError::InvalidReplicaAssignment),

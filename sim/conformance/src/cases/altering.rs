@@ -67,11 +67,11 @@ fn alter(bench: &Bench<'_>, admin: &Admin, configs: &[AlterConfig<'_>], options:
     });
 }
 
-fn alter_one(bench: &Bench<'_>, config: AlterConfig<'_>) {
+pub(super) fn alter_one(bench: &Bench<'_>, config: AlterConfig<'_>) {
     alter(bench, &bench.admin(), &[config], &AdminOptions::new());
 }
 
-fn of_topic<'a>(name: &'a str, settings: &[(&'a str, &'a str)]) -> AlterConfig<'a> {
+pub(super) fn of_topic<'a>(name: &'a str, settings: &[(&'a str, &'a str)]) -> AlterConfig<'a> {
     let topic = AlterConfig::new(ResourceSpecifier::Topic(name));
     let set = |config: AlterConfig<'a>, (key, value): &(&'a str, &'a str)| config.set(key, value);
     settings.iter().fold(topic, set)

@@ -18,6 +18,8 @@ pub const IN_EVERY_GATE: &[&str] = &[
     "commits/by_timer",
     "commits/metadata_too_long",
     "commits/nothing_new",
+    "compaction/a_tombstone_goes_at_the_second_pass",
+    "compaction/records_of_an_aborted_transaction",
     "configuration/defaults",
     "configuration/producers",
     "consumer_protocol/a_late_acknowledgement_is_accepted",

@@ -3,6 +3,7 @@
 mod admin;
 mod altering;
 mod commits;
+mod compaction;
 mod configuration;
 mod consumer_protocol;
 mod consuming;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Case> {
         admin::CASES,
         altering::CASES,
         commits::CASES,
+        compaction::CASES,
         configuration::CASES,
         consumer_protocol::CASES,
         consuming::CASES,
