@@ -222,10 +222,9 @@ impl ProducerStates {
 
     /// Whether the batch belongs to a transaction that was aborted.
     pub(crate) fn has_aborted(&self, batch: &RecordBatch) -> bool {
-        let (from, to) = (batch.base_offset(), batch.last_offset() + 1);
         batch.producer().is_some_and(|producer| {
-            let mut aborted = self.transactions.aborted_between(from, to);
-            producer.transactional && aborted.any(|aborted| aborted.producer_id == producer.id)
+            let transactions = &self.transactions;
+            producer.transactional && transactions.is_aborted(producer.id, batch.base_offset())
         })
     }
 
