@@ -41,6 +41,7 @@ cases! {
     over_several_partitions,
     positions_pass_over_control_records,
     a_failed_delivery_makes_it_abortable,
+    a_marker_that_ends_nothing_before_an_abort,
     not_a_transactional_producer,
 }
 
@@ -459,6 +460,28 @@ fn a_failed_delivery_makes_it_abortable(bench: &Bench<'_>) {
     begin(bench, &writer);
     send(bench, &writer, &topic, 0, "small");
     abort(bench, &writer);
+}
+
+/// What waits in the client is purged by an abort, but its partition is in the transaction by then, and gets
+/// a marker.
+fn a_marker_that_ends_nothing_before_an_abort(bench: &Bench<'_>) {
+    let topic = bench.topic("t", 1);
+    let id = bench.name("a");
+    let writer = bench.writer(&[("transactional.id", &id), ("linger.ms", "10000")]);
+    bench.note_result("init", &writer.init_transactions(PATIENCE));
+    begin(bench, &writer);
+    send(bench, &writer, &topic, 0, "purged");
+    bench.sleep(Duration::from_secs(2));
+    abort(bench, &writer);
+    begin(bench, &writer);
+    send(bench, &writer, &topic, 0, "void");
+    deliver(bench, &writer);
+    abort(bench, &writer);
+    begin(bench, &writer);
+    send(bench, &writer, &topic, 0, "kept");
+    deliver(bench, &writer);
+    commit(bench, &writer);
+    note_read(bench, &topic, 0);
 }
 
 fn not_a_transactional_producer(bench: &Bench<'_>) {

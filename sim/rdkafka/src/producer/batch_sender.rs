@@ -140,6 +140,7 @@ impl ProducerCore {
     /// Whether a partition's messages may be sent: an idempotent producer has its id, and the
     /// coordinator of a transaction knows of the partition.
     fn may_send(&self, state: &mut State, partition: &TopicPartition) -> bool {
+        self.register_partition(state, partition);
         let numbered = state.idempotence.as_ref();
         numbered.is_none_or(Idempotence::may_send) && self.is_registered(state, partition)
     }

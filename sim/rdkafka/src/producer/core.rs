@@ -223,6 +223,7 @@ impl ProducerCore {
             .entry(partition.clone())
             .or_default()
             .insert(record);
+        self.register_partition(state, &partition);
         self.kick_sender(state, &partition);
     }
 

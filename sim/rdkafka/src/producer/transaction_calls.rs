@@ -286,23 +286,29 @@ impl ProducerCore {
         CoordinatorKey::Transaction(id.unwrap_or_default())
     }
 
-    /// Whether a partition may be written to; if not, the coordinator is told of it first.
-    pub(super) fn is_registered(&self, state: &mut State, partition: &TopicPartition) -> bool {
-        let Some(transaction) = &mut state.transaction else {
-            return true;
-        };
-        if transaction.registered.contains(partition) {
-            return true;
+    /// Whether the coordinator knows of a partition, so that it may be written to.
+    pub(super) fn is_registered(&self, state: &State, partition: &TopicPartition) -> bool {
+        let transaction = state.transaction.as_ref();
+        transaction.is_none_or(|transaction| transaction.registered.contains(partition))
+    }
+
+    /// Tells the coordinator of a partition that is to be written to, if it does not know of it: as
+    /// soon as a message for it is queued, whether that is sent or purged later
+    /// (`rd_kafka_txn_add_partition`).
+    pub(super) fn register_partition(&self, state: &mut State, partition: &TopicPartition) {
+        if self.is_registered(state, partition) {
+            return;
         }
-        let open = matches!(transaction.phase, Phase::InTransaction | Phase::Committing);
-        if open {
+        let Some(transaction) = &mut state.transaction else {
+            return;
+        };
+        if matches!(transaction.phase, Phase::InTransaction | Phase::Committing) {
             transaction.unregistered.insert(partition.clone());
             if !transaction.registering {
                 transaction.registering = true;
                 drop(task::spawn(register(Weak::clone(&self.this))));
             }
         }
-        false
     }
 
     fn next_to_register(
