@@ -32,6 +32,9 @@ use crate::util::{IntoOpaque, Timeout, current_time_millis};
 
 pub use crate::message::DeliveryResult;
 
+/// How often a flush has what is queued sent at once.
+const FLUSH_SLICE: Duration = Duration::from_millis(100);
+
 /// How long dropping a producer waits for the reports of what it gives up.
 const DROP_FLUSH: Duration = Duration::from_millis(500);
 
@@ -181,7 +184,11 @@ where
 
     /// Hands out delivery reports for the whole of the timeout.
     pub fn poll<T: Into<Timeout>>(&self, timeout: T) {
-        let deadline = timeout.into().deadline();
+        self.poll_until(timeout.into().deadline());
+    }
+
+    /// As [`Self::poll`], until a moment; without end where there is none.
+    fn poll_until(&self, deadline: Option<Duration>) {
         loop {
             self.serve_events();
             if deadline.is_some_and(|deadline| deadline <= time::now()) {
@@ -327,12 +334,14 @@ where
             if self.core.lock().outstanding_messages == 0 {
                 return Ok(());
             }
-            let left = deadline.map(|deadline| deadline.saturating_sub(time::now()));
-            if left == Some(Duration::ZERO) {
+            let now = time::now();
+            if deadline.is_some_and(|deadline| deadline <= now) {
                 return Err(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut));
             }
-            let slice = Duration::from_millis(100);
-            self.poll(left.map_or(slice, |left| left.min(slice)));
+            let slice_end = now + FLUSH_SLICE;
+            self.poll_until(Some(
+                deadline.map_or(slice_end, |deadline| deadline.min(slice_end)),
+            ));
         }
     }
 

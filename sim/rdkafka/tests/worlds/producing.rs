@@ -12,7 +12,7 @@ use rdkafka::producer::{
     Partitioner, Producer, ProducerContext, PurgeConfig,
 };
 use rdkafka::types::RDKafkaErrorCode;
-use whitewater_sim::time;
+use whitewater_sim::{task, time};
 
 use crate::support::{TOPIC, config, create, create_topic, run, run_process};
 
@@ -158,6 +158,27 @@ fn unknown_topics_and_partitions_fail_as_measured() {
                 producer.send(to("nowhere", 0)).unwrap_err().0,
                 production(RDKafkaErrorCode::UnknownTopic)
             );
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_flush_that_takes_too_long_ends_when_its_time_is_up() {
+    run(58, |_cluster| async {
+        run_process("client", || async {
+            let (producer, _reports) = reporting(&[("allow.auto.create.topics", "false")]);
+            send(&producer, 0).unwrap();
+            let started = time::now();
+            // What is due at the same moment comes before or after it, a little later each.
+            for _ in 0..20 {
+                drop(task::spawn(time::sleep_until(started + Duration::from_millis(100))));
+            }
+            let flushed = producer.flush(Duration::from_millis(250));
+            let too_long = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+            assert_eq!(flushed, Err(too_long));
+            let took = time::now() - started;
+            assert!((250..260).contains(&took.as_millis()), "{took:?}");
         })
         .await;
     });
