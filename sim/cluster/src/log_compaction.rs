@@ -42,7 +42,6 @@ impl PartitionLog {
         let Some(pass) = Pass::due(self, rules, last_stable_offset, wall_ms) else {
             return Vec::new();
         };
-        let segments: Vec<LogSegment> = self.segments().take(pass.segments).cloned().collect();
         let cleaner = Cleaner {
             latest_offsets: latest_offsets(self, &pass, producers),
             producers,
@@ -50,7 +49,7 @@ impl PartitionLog {
             wall_ms,
         };
         let (cleaned, replaced) = cleaner.clean(self, &pass);
-        let groups = grouped(&segments, rules.segment_bytes);
+        let groups = grouped(self.segments().take(pass.segments), rules.segment_bytes);
         self.replace_oldest_segments(&groups, cleaned, pass.end_offset);
         replaced
     }
@@ -99,7 +98,7 @@ impl Pass {
             .filter(|ms| *ms > 0)
             .min();
         let is_late = oldest_dirty.is_some_and(|ms| wall_ms.saturating_sub(ms) > rules.lag_ms_max);
-        let is_due = dirty_ratio > rules.dirty_ratio_min || (is_late && dirty_bytes > 0);
+        let is_due = dirty_ratio > rules.dirty_ratio_min || is_late;
         is_due.then_some(Self {
             segments: count,
             first_dirty_offset,
@@ -153,8 +152,11 @@ fn latest_offsets(
     latest
 }
 
-/// Segments that become one (`Cleaner.groupSegmentsBySize`): how many, and what is known of it.
-fn grouped(segments: &[LogSegment], segment_bytes: i32) -> Vec<Vec<LogSegment>> {
+/// The segments in groups, each of which becomes one (`Cleaner.groupSegmentsBySize`).
+fn grouped<'a>(
+    segments: impl Iterator<Item = &'a LogSegment>,
+    segment_bytes: i32,
+) -> Vec<Vec<LogSegment>> {
     let limit = u64::from(segment_bytes.unsigned_abs());
     let mut groups: Vec<Vec<LogSegment>> = Vec::new();
     let mut size_bytes = 0;

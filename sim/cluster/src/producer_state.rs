@@ -221,7 +221,7 @@ impl ProducerStates {
     }
 
     /// Whether the batch belongs to a transaction that was aborted.
-    pub(crate) fn has_aborted(&self, batch: &RecordBatch) -> bool {
+    pub fn has_aborted(&self, batch: &RecordBatch) -> bool {
         batch.producer().is_some_and(|producer| {
             let transactions = &self.transactions;
             producer.transactional && transactions.is_aborted(producer.id, batch.base_offset())

@@ -205,10 +205,9 @@ impl ValidBatch {
         put_i32(&mut bytes, PARTITION_LEADER_EPOCH, leader_epoch);
         if let Some(log_append_time_ms) = self.log_append_time_ms {
             let attributes = get_i16(&bytes, ATTRIBUTES) | TIMESTAMP_TYPE_FLAG;
-            bytes[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&attributes.to_be_bytes());
+            put_i16(&mut bytes, ATTRIBUTES, attributes);
             put_i64(&mut bytes, MAX_TIMESTAMP, log_append_time_ms);
-            let crc = crc32c::crc32c(&bytes[ATTRIBUTES..]);
-            bytes[CRC..CRC + 4].copy_from_slice(&crc.to_be_bytes());
+            put_crc(&mut bytes);
         }
         let bytes = bytes.freeze();
         RecordBatch {
@@ -281,7 +280,7 @@ impl RecordBatch {
         if !self.is_control() {
             return None;
         }
-        control_batch::is_commit(record_key(&self.bytes[RECORD_BATCH_OVERHEAD..])?)
+        control_batch::is_commit(self.records().next()?.key?)
     }
 
     /// Offset and timestamp of the first record from `starting_offset` on whose timestamp is at
@@ -304,8 +303,8 @@ impl RecordBatch {
                 offset: self.base_offset.max(starting_offset),
             }));
         }
-        let base_timestamp = get_i64(&self.bytes, BASE_TIMESTAMP);
-        if attributes & COMPRESSION_MASK != 0 {
+        if self.is_compressed() {
+            let base_timestamp = get_i64(&self.bytes, BASE_TIMESTAMP);
             // All records are as young as the batch's base: the first is the answer.
             let first = TimestampAndOffset {
                 timestamp_ms: base_timestamp,
@@ -317,18 +316,12 @@ impl RecordBatch {
                 Err(ResponseError::UnsupportedCompressionType)
             };
         }
-        let mut records = &self.bytes[RECORD_BATCH_OVERHEAD..];
-        while let Some((timestamp_delta, offset_delta, rest)) = record_head(records) {
-            let found = TimestampAndOffset {
-                timestamp_ms: base_timestamp + timestamp_delta,
-                offset: self.base_offset + offset_delta,
-            };
-            if found.timestamp_ms >= timestamp_ms && found.offset >= starting_offset {
-                return Ok(Some(found));
-            }
-            records = rest;
-        }
-        Ok(None)
+        let mut records = self.records().map(|record| TimestampAndOffset {
+            timestamp_ms: record.timestamp_ms,
+            offset: record.offset,
+        });
+        Ok(records
+            .find(|record| record.timestamp_ms >= timestamp_ms && record.offset >= starting_offset))
     }
 }
 
@@ -339,25 +332,6 @@ pub struct TimestampAndOffset {
     pub timestamp_ms: i64,
     /// The offset.
     pub offset: i64,
-}
-
-/// Timestamp delta and offset delta of the first record, and what follows it.
-fn record_head(records: &[u8]) -> Option<(i64, i64, &[u8])> {
-    let (length, body_and_rest) = varint(records)?;
-    let (body, rest) = body_and_rest.split_at_checked(usize::try_from(length).ok()?)?;
-    let attributes_skipped = body.get(1..)?;
-    let (timestamp_delta, after) = varint(attributes_skipped)?;
-    let (offset_delta, _) = varint(after)?;
-    Some((timestamp_delta, offset_delta, rest))
-}
-
-/// The key of the first record.
-fn record_key(records: &[u8]) -> Option<&[u8]> {
-    let (_, body) = varint(records)?;
-    let (_, after) = varint(body.get(1..)?)?;
-    let (_, after) = varint(after)?;
-    let (length, after) = varint(after)?;
-    after.get(..usize::try_from(length).ok()?)
 }
 
 /// Whether bytes that should be a batch call themselves transactional.
@@ -424,12 +398,22 @@ fn get_i64(bytes: &[u8], at: usize) -> i64 {
     i64::from_be_bytes(field)
 }
 
+fn put_i16(bytes: &mut [u8], at: usize, value: i16) {
+    bytes[at..at + 2].copy_from_slice(&value.to_be_bytes());
+}
+
 fn put_i32(bytes: &mut [u8], at: usize, value: i32) {
     bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
 }
 
 fn put_i64(bytes: &mut [u8], at: usize, value: i64) {
     bytes[at..at + 8].copy_from_slice(&value.to_be_bytes());
+}
+
+/// Puts the CRC of what a batch holds now.
+fn put_crc(batch: &mut [u8]) {
+    let crc = crc32c::crc32c(&batch[ATTRIBUTES..]);
+    put_i32(batch, CRC, crc as i32);
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use bytes::{BufMut, BytesMut};
 
 use super::records::RecordView;
 use super::{
-    ATTRIBUTES, BASE_TIMESTAMP, BATCH_LENGTH, CRC, DELETE_HORIZON_FLAG, LOG_OVERHEAD,
-    MAX_TIMESTAMP, RECORD_BATCH_OVERHEAD, RECORD_COUNT, RecordBatch, TIMESTAMP_TYPE_FLAG, get_i16,
-    get_i64, put_i32, put_i64,
+    ATTRIBUTES, BASE_TIMESTAMP, BATCH_LENGTH, DELETE_HORIZON_FLAG, LOG_OVERHEAD, MAX_TIMESTAMP,
+    RECORD_BATCH_OVERHEAD, RECORD_COUNT, RecordBatch, TIMESTAMP_TYPE_FLAG, get_i16, get_i64,
+    put_crc, put_i16, put_i32, put_i64,
 };
 
 impl RecordBatch {
@@ -26,24 +26,20 @@ impl RecordBatch {
         records: &[RecordView<'_>],
         delete_horizon_ms: Option<i64>,
     ) -> Self {
-        let old_base = get_i64(&self.bytes, BASE_TIMESTAMP);
-        let new_base = delete_horizon_ms.unwrap_or(old_base);
+        let base_timestamp =
+            delete_horizon_ms.unwrap_or_else(|| get_i64(&self.bytes, BASE_TIMESTAMP));
         let mut bytes = BytesMut::with_capacity(self.bytes.len() + records.len());
         bytes.extend_from_slice(&self.bytes[..RECORD_BATCH_OVERHEAD]);
         for record in records {
-            let timestamp_delta = old_base + record.timestamp_delta - new_base;
-            put_record(&mut bytes, record, timestamp_delta);
+            put_record(&mut bytes, record, base_timestamp);
         }
         let mut attributes = get_i16(&bytes, ATTRIBUTES);
         if delete_horizon_ms.is_some() {
             attributes |= DELETE_HORIZON_FLAG;
-            bytes[ATTRIBUTES..ATTRIBUTES + 2].copy_from_slice(&attributes.to_be_bytes());
-            put_i64(&mut bytes, BASE_TIMESTAMP, new_base);
+            put_i16(&mut bytes, ATTRIBUTES, attributes);
+            put_i64(&mut bytes, BASE_TIMESTAMP, base_timestamp);
         }
-        let timestamps = records
-            .iter()
-            .map(|record| old_base + record.timestamp_delta);
-        let max_timestamp = match timestamps.max() {
+        let max_timestamp = match records.iter().map(|record| record.timestamp_ms).max() {
             Some(largest) if attributes & TIMESTAMP_TYPE_FLAG == 0 => largest,
             // The time at which it was appended; and an empty batch keeps the time that it had.
             _ => self.max_timestamp,
@@ -52,8 +48,7 @@ impl RecordBatch {
         put_i32(&mut bytes, RECORD_COUNT, records.len() as i32);
         let length = bytes.len() - LOG_OVERHEAD;
         put_i32(&mut bytes, BATCH_LENGTH, length as i32);
-        let crc = crc32c::crc32c(&bytes[ATTRIBUTES..]);
-        bytes[CRC..CRC + 4].copy_from_slice(&crc.to_be_bytes());
+        put_crc(&mut bytes);
         Self {
             bytes: bytes.freeze(),
             max_timestamp,
@@ -62,10 +57,13 @@ impl RecordBatch {
     }
 }
 
-fn put_record(out: &mut BytesMut, record: &RecordView<'_>, timestamp_delta: i64) {
+fn put_record(out: &mut BytesMut, record: &RecordView<'_>, base_timestamp: i64) {
     let mut head = Vec::with_capacity(11);
     head.push(record.attributes);
-    put_varint(&mut head, timestamp_delta);
+    put_varint(
+        &mut head,
+        record.timestamp_ms.saturating_sub(base_timestamp),
+    );
     put_varint(out, (head.len() + record.after_timestamp.len()) as i64);
     out.extend_from_slice(&head);
     out.extend_from_slice(record.after_timestamp);

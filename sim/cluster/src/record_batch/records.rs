@@ -1,12 +1,12 @@
 //! The records within a batch that is not compressed.
 
-use super::{BASE_OFFSET, RECORD_BATCH_OVERHEAD, RecordBatch, get_i64, varint};
+use super::{BASE_OFFSET, BASE_TIMESTAMP, RECORD_BATCH_OVERHEAD, RecordBatch, get_i64, varint};
 
-/// A record, as far as the log's cleaner looks at it.
+/// A record, as far as a broker looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RecordView<'a> {
     pub(super) attributes: u8,
-    pub(super) timestamp_delta: i64,
+    pub(crate) timestamp_ms: i64,
     pub(crate) offset: i64,
     pub(crate) key: Option<&'a [u8]>,
     /// False for a tombstone.
@@ -27,15 +27,19 @@ impl RecordBatch {
 /// The records of these bytes, which are those of a batch.
 pub(super) fn all_of(batch: &[u8]) -> impl Iterator<Item = RecordView<'_>> {
     let mut left = &batch[RECORD_BATCH_OVERHEAD..];
-    let base_offset = get_i64(batch, BASE_OFFSET);
+    let base = (get_i64(batch, BASE_TIMESTAMP), get_i64(batch, BASE_OFFSET));
     std::iter::from_fn(move || {
-        let (record, rest) = read(left, base_offset)?;
+        let (record, rest) = read(left, base)?;
         left = rest;
         Some(record)
     })
 }
 
-fn read(records: &[u8], base_offset: i64) -> Option<(RecordView<'_>, &[u8])> {
+/// The first record and what follows it; its deltas are to this timestamp and offset.
+fn read(
+    records: &[u8],
+    (base_timestamp, base_offset): (i64, i64),
+) -> Option<(RecordView<'_>, &[u8])> {
     let (length, body_and_rest) = varint(records)?;
     let (body, rest) = body_and_rest.split_at_checked(usize::try_from(length).ok()?)?;
     let (attributes, after) = body.split_first()?;
@@ -45,7 +49,7 @@ fn read(records: &[u8], base_offset: i64) -> Option<(RecordView<'_>, &[u8])> {
     let (value_length, _) = varint(after)?;
     let record = RecordView {
         attributes: *attributes,
-        timestamp_delta,
+        timestamp_ms: base_timestamp.saturating_add(timestamp_delta),
         offset: base_offset + offset_delta,
         key,
         has_value: value_length >= 0,

@@ -5,7 +5,7 @@ use super::{
     ATTRIBUTES, AppendRules, BASE_SEQUENCE, BASE_TIMESTAMP, BATCH_LENGTH, COMPRESSION_MASK,
     CONTROL_FLAG, CRC, LAST_OFFSET_DELTA, LOG_OVERHEAD, MAGIC, MAX_TIMESTAMP, PRODUCER_ID,
     RECORD_BATCH_OVERHEAD, RECORD_COUNT, RecordBatchError, TIMESTAMP_TYPE_FLAG, TRANSACTIONAL_FLAG,
-    get_i16, get_i32, get_i64, record_head,
+    get_i16, get_i32, get_i64,
 };
 use crate::timestamp_type::TimestampType;
 
@@ -110,12 +110,7 @@ fn smallest_timestamp(bytes: &[u8]) -> Option<i64> {
     if get_i16(bytes, ATTRIBUTES) & COMPRESSION_MASK != 0 {
         return Some(base_timestamp).filter(|ms| *ms >= 0);
     }
-    let mut records = &bytes[RECORD_BATCH_OVERHEAD..];
-    let timestamps = std::iter::from_fn(|| {
-        let (timestamp_delta, _, rest) = record_head(records)?;
-        records = rest;
-        Some(base_timestamp.saturating_add(timestamp_delta))
-    });
+    let timestamps = records::all_of(bytes).map(|record| record.timestamp_ms);
     timestamps.filter(|ms| *ms >= 0).min()
 }
 
