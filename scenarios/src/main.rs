@@ -8,10 +8,12 @@ mod transactional;
 use bundled::{ACTIVITY, ACTIVITY_GITHUB, TRADES, TRADES_2, TRADES_BINANCE};
 use foreign::under_test::{Foreign, ForeignToTopic, ForeignWithPositions};
 use foreign::{
-    auto_commit_background, changed_ids, clears_old_version, commit_before_processing, commits_again,
-    dedupes_per_partition, drops_old, ends_on_error, escapes, fixed_partitions, ignores_abort, ignores_failed_commit,
-    late_acknowledgement, leaked_connections, no_seen, offsets_outside, pointer_in_trace, poison_loop,
-    reads_uncommitted, silent_reset, skips_when_stuck, synchronous_normal, two_transactions, unwraps, wall_clock_window, zombie_claim,
+    auto_commit_background, changed_ids, clears_old_version, commit_before_processing,
+    commits_again, dedupes_per_partition, drops_old, ends_on_error, escapes, fixed_partitions,
+    ignores_abort, ignores_failed_commit, late_acknowledgement, leaked_connections, no_seen,
+    offsets_outside, pointer_in_trace, poison_loop, reads_uncommitted, silent_reset,
+    skips_when_stuck, synchronous_normal, two_transactions, unwraps, wall_clock_window,
+    zombie_claim,
 };
 use transactional::under_test::Transactional;
 

@@ -13,7 +13,8 @@
 //! 4. the backlog is worked off, at [`SLOWEST_RECORDS_PER_S`] at least.
 //!
 //! Where another producer leaves a transaction open, consumers get nothing from behind it until its
-//! coordinator aborts it: after its timeout, at the coordinator's next look for those. Where the topic grows, the clients hear of it at their next refresh before all that
+//! coordinator aborts it: after its timeout, at the coordinator's next look for those. Where the topic
+//! grows, the clients hear of it at their next refresh before all that
 //! (`topic.metadata.refresh.interval.ms`).
 //!
 //! Steps 1 to 3 can happen twice (the first rebalance is overtaken by a second member that comes

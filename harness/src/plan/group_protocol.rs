@@ -26,8 +26,8 @@ const CONSUMER_ONLY: [&str; 1] = ["group.remote.assignor"];
 const SESSION_TIMEOUT_MS: u64 = 45_000;
 /// Kafka's defaults for what the brokers decide in the consumer protocol, in milliseconds
 /// (`GroupCoordinatorConfig`).
-const CONSUMER_SESSION_TIMEOUT_MS: u64 = 45_000;
-const CONSUMER_HEARTBEAT_INTERVAL_MS: u64 = 5_000;
+pub(crate) const CONSUMER_SESSION_TIMEOUT_MS: u64 = 45_000;
+pub(crate) const CONSUMER_HEARTBEAT_INTERVAL_MS: u64 = 5_000;
 const CONSUMER_ASSIGNMENT_INTERVAL_MS: u64 = 1_000;
 
 /// How members and coordinator agree on who has what.

@@ -8,7 +8,7 @@ use kafka_protocol::messages::{
     CreatePartitionsRequest, GroupId, LeaveGroupRequest, RequestKind, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use whitewater_cluster::record_batch::{BatchProducer, RecordBatch};
+use whitewater_cluster::record_batch::RecordBatch;
 use whitewater_cluster::{ConnectionId, Request, topics};
 use whitewater_sim::kafka::ClusterHandle;
 
@@ -57,16 +57,12 @@ pub(crate) fn log_ends(cluster: &ClusterHandle, plan: &Plan) -> BTreeMap<Partiti
 }
 
 fn end_of_records(partition: &topics::Partition) -> i64 {
-    let transactions = partition.producers.transactions();
-    if transactions.is_empty() {
+    let producers = &partition.producers;
+    if producers.transactions().is_empty() {
         return partition.log.log_end_offset();
     }
-    let holds_records = |batch: &&RecordBatch| {
-        let aborted = |by: BatchProducer| {
-            by.transactional && transactions.is_aborted(by.id, batch.base_offset())
-        };
-        batch.ends_transaction().is_none() && !batch.producer().is_some_and(aborted)
-    };
+    let holds_records =
+        |batch: &&RecordBatch| batch.ends_transaction().is_none() && !producers.has_aborted(batch);
     let last = partition.log.batches().rev().find(holds_records);
     last.map_or(0, |batch| batch.last_offset() + 1)
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use kafka_protocol::records::{Record, RecordBatchDecoder};
+use whitewater_cluster::topics::Partition;
 use whitewater_sim::kafka::ClusterHandle;
 use whitewater_sim::{host, process, time, trace};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -75,53 +76,55 @@ pub(super) async fn observe(
     }
 }
 
-/// Every record of the topics that the pipeline consumes, by topic, partition and offset; those that
-/// retention or compaction has taken out as well. What a transaction wrote that was aborted is none.
+/// Every record of the topics that the pipeline consumes, by topic, partition and offset.
 fn read_logs(plan: &Plan, handle: &ClusterHandle, loaded: &Loaded) -> Vec<InputRecord> {
     let ids = dataset::load::ids(loaded.records());
     let mut records = Vec::new();
     handle.with(|cluster| {
         let topics = plan.inputs();
         for topic in topics.filter_map(|topic| cluster.topic(&topic.name)) {
-            for (partition, of_topic) in (0..).zip(&topic.partitions) {
-                let begin = records.len();
-                let deleted = handle.deleted_batches(&topic.name, partition);
-                let has_holes = !deleted.is_empty();
-                let kept = of_topic.log.batches().map(|batch| batch.bytes().clone());
-                let transactions = of_topic.producers.transactions();
-                for mut bytes in deleted.into_iter().chain(kept) {
-                    let decoded = RecordBatchDecoder::decode(&mut bytes)
-                        .expect("the broker checked every batch");
-                    let is_void = |record: &Record| {
-                        record.transactional
-                            && transactions.is_aborted(record.producer_id, record.offset)
-                    };
-                    let records_of_load = decoded
-                        .records
-                        .into_iter()
-                        .filter(|record| !record.control && !is_void(record));
-                    for record in records_of_load {
-                        let payload = record.value.unwrap_or_default().to_vec();
-                        records.push(InputRecord {
-                            id: ids.get(payload.as_slice()).map(|id| (*id).to_owned()),
-                            topic: topic.name.to_string(),
-                            partition,
-                            offset: record.offset,
-                            key: record.key.map(|key| key.to_vec()),
-                            payload,
-                        });
+            for (index, partition) in (0..).zip(&topic.partitions) {
+                let of_partition = read_log(handle, &topic.name, index, partition).into_iter();
+                records.extend(of_partition.map(|record| {
+                    let payload = record.value.unwrap_or_default().to_vec();
+                    InputRecord {
+                        id: ids.get(payload.as_slice()).map(|id| (*id).to_owned()),
+                        topic: topic.name.to_string(),
+                        partition: index,
+                        offset: record.offset,
+                        key: record.key.map(|key| key.to_vec()),
+                        payload,
                     }
-                }
-                if has_holes {
-                    // A batch that was compacted is there as it was, and as what was left of it.
-                    let mut of_partition = records.split_off(begin);
-                    of_partition.sort_by_key(|record| record.offset);
-                    of_partition.dedup_by_key(|record| record.offset);
-                    records.append(&mut of_partition);
-                }
+                }));
             }
         }
     });
+    records
+}
+
+/// The records of a log, by offset; those that retention or compaction has taken out as well. What a
+/// transaction wrote that was aborted is none.
+fn read_log(handle: &ClusterHandle, topic: &str, index: i32, partition: &Partition) -> Vec<Record> {
+    let deleted = handle.deleted_batches(topic, index);
+    let has_holes = !deleted.is_empty();
+    let kept = partition.log.batches().map(|batch| batch.bytes().clone());
+    let mut records = Vec::new();
+    for mut bytes in deleted.into_iter().chain(kept) {
+        let decoded =
+            RecordBatchDecoder::decode(&mut bytes).expect("the broker checked every batch");
+        records.extend(decoded.records);
+    }
+    let transactions = partition.producers.transactions();
+    records.retain(|record| {
+        let is_void =
+            record.transactional && transactions.is_aborted(record.producer_id, record.offset);
+        !record.control && !is_void
+    });
+    if has_holes {
+        // A batch that was compacted is there as it was, and as what was left of it.
+        records.sort_by_key(|record| record.offset);
+        records.dedup_by_key(|record| record.offset);
+    }
     records
 }
 

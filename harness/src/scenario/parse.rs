@@ -19,6 +19,7 @@ use super::suggestion::{nearest, quoted_words};
 use super::{Cluster, Expect, FAULT_PROBE, FaultEntry, Scenario, Topic, Workers, targets};
 use crate::fault::registry;
 use crate::fault::timing::Timing;
+use crate::plan::group_protocol::{CONSUMER_HEARTBEAT_INTERVAL_MS, CONSUMER_SESSION_TIMEOUT_MS};
 
 /// Everything but the faults.
 #[derive(Debug, Deserialize)]
@@ -295,9 +296,9 @@ fn check_group_protocol(
     let cluster = &scenario.cluster;
     let session_ms = cluster.group_consumer_session_timeout_ms;
     let heartbeat_ms = cluster.group_consumer_heartbeat_interval_ms;
-    // Kafka's defaults (`GroupCoordinatorConfig`).
-    let shortest_session_ms = session_ms.map_or(45_000, |range| range.low);
-    let longest_heartbeat_ms = heartbeat_ms.map_or(5_000, |range| range.high);
+    let shortest_session_ms = session_ms.map_or(CONSUMER_SESSION_TIMEOUT_MS, |range| range.low);
+    let longest_heartbeat_ms =
+        heartbeat_ms.map_or(CONSUMER_HEARTBEAT_INTERVAL_MS, |range| range.high);
     if longest_heartbeat_ms < shortest_session_ms {
         return Ok(());
     }
